@@ -1,0 +1,142 @@
+"""No-learning baselines. At most one number of each is tuned, on the training part only.
+
+A learned method that does not beat the mean of 7 has learned nothing useful. docs/forecast.md.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+from scipy.optimize import minimize_scalar
+
+from lpo.errors import InputError
+
+RECENT = 7  # inputs of the mean and maximum rules, the input length of the 3D-Learning paper
+CANDIDATES = 33  # grid points of the one-dimensional search before its refinement
+
+Array: TypeAlias = Any  # NumPy or JAX
+Predict: TypeAlias = Callable[[Array, Array], Array]
+
+
+class Rule(NamedTuple):
+    """A named rule: predict(history [..., context], target [...]) -> forecast [...], tokens.
+
+    Only the oracle reads the target.
+    """
+
+    name: str
+    predict: Predict
+
+
+def fit_rules(
+    train_history: np.ndarray,
+    train_target: np.ndarray,
+    *,
+    cost: Callable[[Array, Array], Array],
+    decide: Callable[[Array], Array],
+) -> list[Rule]:
+    """Return all rules, those with a parameter tuned to the least total cost on the training part.
+
+    train_history: [..., context] tokens, context >= 7; train_target: [...] tokens. cost: (capacity,
+    demand) -> cost and decide: forecast -> capacity, of the decision task, on NumPy arrays; each
+    pair's cost must be least where the forecast meets the target, as for any plug-in optimum.
+
+    oracle: the target. last: the last input. mean7, max7: of the last 7 inputs. mean7_tuned,
+    max7_tuned: the same times the best factor. constant: the best constant. constant_mean: the
+    training mean. exp_smoothing: exponential smoothing over the context with the best rate.
+
+    Raises InputError on a context below 7, mismatched shapes, or training data without demand.
+    """
+    history = np.asarray(train_history, np.float64)
+    target = np.asarray(train_target, np.float64)
+    if history.shape[:-1] != target.shape or history.shape[-1] < RECENT:
+        raise InputError(
+            f"`train_history` must be [..., context >= {RECENT}] and `train_target` [...], "
+            f"got {history.shape} and {target.shape}."
+        )
+    if not (history.any() and target.any()):
+        raise InputError("the training part must have demand, it is zero throughout.")
+
+    def total_cost(forecast: np.ndarray) -> float:
+        return float(np.sum(cost(decide(forecast), target)))
+
+    mean7_factor = best_factor(mean7(history, target), target, total_cost)
+    max7_factor = best_factor(max7(history, target), target, total_cost)
+    best_constant = best_factor(np.ones_like(target), target, total_cost)
+    rate = refined_minimum(
+        lambda rate: total_cost(exp_smoothing(rate)(history, target)),
+        np.linspace(0.0, 1.0, CANDIDATES),
+    )
+    return [
+        Rule("oracle", lambda history, target: target),
+        Rule("last", lambda history, target: history[..., -1]),
+        Rule("mean7", mean7),
+        Rule("max7", max7),
+        Rule("mean7_tuned", lambda history, target: mean7_factor * mean7(history, target)),
+        Rule("max7_tuned", lambda history, target: max7_factor * max7(history, target)),
+        Rule("constant", _constant(best_constant)),
+        Rule("constant_mean", _constant(float(target.mean()))),
+        Rule("exp_smoothing", exp_smoothing(rate)),
+    ]
+
+
+def mean7(history: Array, target: Array) -> Array:
+    """Mean of the last 7 inputs."""
+    del target
+    return history[..., -RECENT:].mean(axis=-1)
+
+
+def max7(history: Array, target: Array) -> Array:
+    """Maximum of the last 7 inputs."""
+    del target
+    return history[..., -RECENT:].max(axis=-1)
+
+
+def exp_smoothing(rate: float) -> Predict:
+    """Weights (1 - rate)^age over the context, normalised: rate 1 is `last`, rate 0 the mean."""
+
+    def predict(history: Array, target: Array) -> Array:
+        del target
+        ages = np.arange(history.shape[-1])[::-1]
+        weights = (1.0 - rate) ** ages
+        return history @ (weights / weights.sum())
+
+    return predict
+
+
+def _constant(value: float) -> Predict:
+    return lambda history, target: np.full(history.shape[:-1], value)
+
+
+def best_factor(
+    base: np.ndarray, target: np.ndarray, total_cost: Callable[[np.ndarray], float]
+) -> float:
+    """Return the factor that minimises total_cost(factor * base).
+
+    Each pair's cost falls until its forecast meets the target and rises after, so the best factor
+    lies among the ratios target / base; their quantiles are the grid. Under a pinball cost it is
+    a quantile of the ratios weighted by base (docs/forecast.md), which the tests compare.
+    Raises InputError when base is zero throughout.
+    """
+    positive = base > 0
+    if not positive.any():
+        raise InputError("the training inputs of a rule must have demand, they are all zero.")
+    ratios = target[positive] / base[positive]
+    grid = np.unique(np.quantile(ratios, np.linspace(0.0, 1.0, CANDIDATES)))
+    return refined_minimum(lambda factor: total_cost(factor * base), grid)
+
+
+def refined_minimum(function: Callable[[float], float], grid: np.ndarray) -> float:
+    """Return an argmin: the best point of an ascending grid, refined between its neighbours.
+
+    The refinement is Brent's bounded search, exact where the function is unimodal there.
+    """
+    values = np.array([function(float(x)) for x in grid])
+    best = int(values.argmin())
+    lo, hi = float(grid[max(best - 1, 0)]), float(grid[min(best + 1, len(grid) - 1)])
+    if lo == hi:
+        return lo
+    refined = minimize_scalar(
+        function, bounds=(lo, hi), method="bounded", options={"xatol": 1e-7 * max(abs(hi), 1e-300)}
+    )
+    return float(refined.x) if refined.fun < values[best] else float(grid[best])

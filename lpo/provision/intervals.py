@@ -1,0 +1,56 @@
+"""Intervals for scores that are ratios of sums: over seeds by Student's t, over windows by blocks."""
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy import stats
+
+LEVEL = 0.95
+
+
+class Interval(NamedTuple):
+    """A 95 % interval; both ends are NaN where there is nothing to estimate it from."""
+
+    low: float
+    high: float
+
+
+def seed_interval(values: np.ndarray) -> Interval:
+    """Student's t-interval for the mean of one value a seed, [seeds]; NaN for one seed."""
+    count = len(values)
+    if count < 2:
+        return Interval(np.nan, np.nan)
+    half = stats.t.ppf(0.5 + LEVEL / 2, count - 1) * np.std(values, ddof=1) / np.sqrt(count)
+    return Interval(float(np.mean(values) - half), float(np.mean(values) + half))
+
+
+def ratio_of_sums(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
+    """sum(numerator) / sum(denominator) along the last axis; NaN where the denominator sums to 0."""
+    below = denominator.sum(axis=-1)
+    return np.divide(
+        numerator.sum(axis=-1), below, out=np.full_like(below, np.nan), where=below != 0
+    )
+
+
+def block_interval(
+    numerator: np.ndarray, denominator: np.ndarray, *, block: int, seed: int = 0, draws: int = 1000
+) -> Interval:
+    """Moving-block bootstrap interval of `ratio_of_sums` over consecutive windows.
+
+    `numerator`, `denominator`: [windows]. Blocks of `block` consecutive windows are drawn with
+    replacement, which keeps the dependence inside a block (Kunsch, 1989). The same `seed` draws the
+    same blocks, so the interval of a difference of two methods' numerators is a paired one. NaN when
+    there are fewer than two blocks.
+    """
+    count = len(numerator)
+    if count < 2 * block:
+        return Interval(np.nan, np.nan)
+    starts = np.random.default_rng(seed).integers(0, count - block + 1, (draws, -(-count // block)))
+
+    def resampled(values: np.ndarray) -> np.ndarray:
+        total = np.concatenate([[0.0], np.cumsum(values, dtype=np.float64)])
+        return (total[starts + block] - total[starts]).sum(axis=1)
+
+    ratios = resampled(numerator) / resampled(denominator)
+    low, high = np.quantile(ratios, [0.5 - LEVEL / 2, 0.5 + LEVEL / 2])
+    return Interval(float(low), float(high))

@@ -1,0 +1,90 @@
+"""3D-Learning: a predictor trained on real windows and on windows an adversarial score model draws."""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from lpo.optim import Training, adam
+from lpo.robust.adversary import Adversary, AdversaryState, Nominal
+from lpo.robust.empirical import (
+    PredictorState,
+    Windows,
+    descend,
+    draw_rows,
+    start_predictor,
+    validate,
+)
+from lpo.robust.objective import WindowLoss
+
+
+class RobustData(NamedTuple):
+    """`real`: windows in tokens; `nominal`: the pretrained score model and the same standardised."""
+
+    real: Windows
+    nominal: Nominal
+
+
+class RobustState(NamedTuple):
+    """Both players. `constraint_key` fixes the constraint's Monte Carlo draws for the whole run."""
+
+    predictor: PredictorState
+    adversary: AdversaryState
+    constraint_key: Array
+
+
+def dro_diffusion(
+    adversary: Adversary,
+    loss: WindowLoss,
+    *,
+    epochs: int,
+    predictor_steps: int = 100,
+    samples: int = 1024,
+    mix: float = 0.5,
+    batch: int = 256,
+    learning_rate: float = 1e-3,
+    weight_decay: float = 0.0,
+) -> Training:
+    """min over w, max over theta in the budget, of the mean loss under P_theta (arXiv 2602.02943, eq. 9).
+
+    One `update` is one outer epoch: the adversary ascends against the current predictor, `samples`
+    windows are drawn from it, and the predictor takes `predictor_steps` gradient steps on batches whose
+    windows are the adversary's with probability `mix`, real otherwise (1 is the paper's choice).
+    `init(key, params, nominal_theta)` starts from a predictor and a score model trained before.
+    """
+    optimiser = adam(learning_rate, epochs * predictor_steps, weight_decay)
+
+    def init(key: Array, params: Any, nominal_theta: Any) -> RobustState:
+        return RobustState(start_predictor(params, optimiser), adversary.init(nominal_theta), key)
+
+    def update(key: Array, state: RobustState, data: RobustData):
+        ascent_key, sample_key, descent_key = jax.random.split(key, 3)
+        player, metrics = adversary.ascend(
+            ascent_key, state.adversary, data.nominal, state.predictor.params, state.constraint_key
+        )
+        imagined = adversary.sample(sample_key, player.theta, data.nominal.theta, samples)
+
+        def step(predictor: PredictorState, step_key: Array):
+            real_key, imagined_key, mix_key, dropout_key = jax.random.split(step_key, 4)
+            rows = jnp.where(
+                jax.random.bernoulli(mix_key, mix, (batch, 1)),
+                draw_rows(imagined_key, imagined, batch),
+                draw_rows(real_key, data.real.train, batch),
+            )
+            predictor, losses = descend(predictor, optimiser, loss, rows, dropout_key)
+            return predictor, jnp.mean(losses)
+
+        predictor, losses = jax.lax.scan(
+            step, state.predictor, jax.random.split(descent_key, predictor_steps)
+        )
+        return state._replace(predictor=predictor, adversary=player), {
+            **metrics,
+            "loss": jnp.mean(losses),
+        }
+
+    def close(state: RobustState, data: RobustData):
+        predictor, metrics = validate(state.predictor, loss, data.real)
+        return state._replace(predictor=predictor), metrics
+
+    return Training(init, update, close)

@@ -1,0 +1,56 @@
+"""Losses of a window of demand under a predictor: what every training method of `lpo.robust` descends."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax.numpy as jnp
+from jax import Array
+
+from lpo.forecast import Forecaster, decision_forecast
+from lpo.forecast import prediction_loss as pointwise_prediction_loss
+from lpo.provision import CapacityTask
+from lpo.workload import Layout, Scaler, pairs
+
+WindowLoss = Callable[..., Array]
+"""`loss(params, windows [B, window] in tokens, key=None) -> [B]`; dropout only when a key is given."""
+
+
+def loss_scale(task: CapacityTask, scaler: Scaler) -> float:
+    """What one unit of a loss means, in task units per slot: a number of order one for every task.
+
+    The oracle's gain at the mean training demand where the task has one (then a mean loss is the
+    pooled normalised regret), else the mean training demand itself (cost per demanded token).
+    """
+    mean = jnp.asarray(scaler.mean)
+    return float(-task.cost(task.optimum(mean), mean)) if task.normalised else scaler.mean
+
+
+def decision_loss(
+    forecaster: Forecaster, task: CapacityTask, layout: Layout, scale: float
+) -> WindowLoss:
+    """Regret of the plug-in decision, mean over a window's pairs, divided by `scale`.
+
+    `f(y*(h_w(v)), c) - f(y*(c), c)`: the second term does not depend on w, but without it an adversary
+    would raise the loss by moving demand rather than by making decisions bad.
+    (3D-Learning, arXiv 2602.02943, eq. 2; docs/robust.md.)
+    """
+
+    def loss(params: Any, windows: Array, key: Array | None = None) -> Array:
+        history, target = pairs(windows, layout)
+        outputs = forecaster.apply(params, history, key=key)
+        capacity = task.decide(decision_forecast(forecaster.head, outputs, task.fractile))
+        regret = task.cost(capacity, target) - task.cost(task.optimum(target), target)
+        return jnp.mean(regret, axis=-1) / scale
+
+    return loss
+
+
+def prediction_loss(forecaster: Forecaster, layout: Layout, scale: float) -> WindowLoss:
+    """Squared error (point head) or pinball loss (quantile head), mean over pairs, in units of `scale` tokens."""
+
+    def loss(params: Any, windows: Array, key: Array | None = None) -> Array:
+        history, target = pairs(windows, layout)
+        outputs = forecaster.apply(params, history, key=key)
+        return jnp.mean(pointwise_prediction_loss(forecaster.head, outputs, target, scale), axis=-1)
+
+    return loss

@@ -1,0 +1,17 @@
+"""What every command shares: configuration shell, run folder, checkpoints, tracking, tables."""
+
+from lpo.runs.checkpoints import Checkpoints as Checkpoints
+from lpo.runs.command import Infeasible as Infeasible
+from lpo.runs.command import run_command as run_command
+from lpo.runs.environment import environment as environment
+from lpo.runs.folder import RunFolder as RunFolder
+from lpo.runs.progress import progress as progress
+from lpo.runs.report import Picture as Picture
+from lpo.runs.report import Report as Report
+from lpo.runs.report import ResultTable as ResultTable
+from lpo.runs.report import write_report as write_report
+from lpo.runs.schema import CommandConfig as CommandConfig
+from lpo.runs.schema import TrackingConfig as TrackingConfig
+from lpo.runs.schema import TrackingMode as TrackingMode
+from lpo.runs.terminal import print_table as print_table
+from lpo.runs.tracking import tracking as tracking

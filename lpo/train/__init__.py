@@ -1,0 +1,1 @@
+"""The main job: pretraining, robust training and evaluation of one configuration."""

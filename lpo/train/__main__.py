@@ -1,0 +1,56 @@
+"""`python -m lpo.train`: forecaster, score model and adversary trained and judged end to end."""
+
+from collections.abc import Mapping
+from time import perf_counter
+from typing import Any
+
+from lpo import workload
+from lpo.optim import seed_keys
+from lpo.runs import Checkpoints, RunFolder, run_command, tracking
+from lpo.train.config import TrainConfig, validate
+from lpo.train.methods import train_methods
+from lpo.train.problem import load_workload, make_protocol, make_task
+from lpo.train.results import write_results
+from lpo.train.samples import draw_samples
+from lpo.train.scoring import predict, predict_rules
+from lpo.train.stages import Stages
+
+
+def job(cfg: TrainConfig, folder: RunFolder) -> Mapping[str, Any]:
+    """One run: data, training stages, samples, scores; everything lands in `folder`."""
+    clock = perf_counter()
+    protocol = make_protocol(cfg.protocol)
+    problem = workload.build(load_workload(cfg.workload), protocol, seed=cfg.seed)
+    task = make_task(cfg.provision, protocol.bin_s)
+    seeds = list(range(cfg.seed, cfg.seed + cfg.seeds))
+    folder.record(data=problem.sources, notes=problem.notes)
+    earlier = folder.summary().get("timings_s", {}) if cfg.resume else {}
+
+    with (
+        Checkpoints(folder.checkpoints) as checkpoints,
+        tracking(cfg.tracking, folder.path, folder.read_config(), cfg.command) as log,
+    ):
+        stages = Stages(folder, checkpoints, log, seed_keys(cfg.seed, cfg.seeds), dict(earlier))
+        stages.time("data", perf_counter() - clock)
+        trained = train_methods(cfg, stages, problem, task)
+
+        clock = perf_counter()
+        samples = None
+        if trained.players is not None:
+            samples = draw_samples(
+                stages.key("samples"), trained.players, problem, cfg.diffusion, seeds
+            )
+            stages.time("sampling", perf_counter() - clock)
+
+        clock = perf_counter()
+        predictions = predict_rules(problem, task, cfg.seeds) + [
+            predict(name, method, problem, task) for name, method in trained.methods.items()
+        ]
+        metrics = write_results(folder, cfg, predictions, problem, task, seeds, samples)
+        stages.time("evaluation", perf_counter() - clock)
+        log(metrics, stages.steps)
+    return {"result": "trained and evaluated", "metrics": metrics}
+
+
+if __name__ == "__main__":
+    run_command("train", TrainConfig, validate, job)

@@ -1,0 +1,204 @@
+"""The stages of a run: which trainings give the experiment's method and those it is compared with."""
+
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+
+from lpo import diffusion, forecast, provision, robust, workload
+from lpo.optim import adam
+from lpo.train.config import (
+    DiffusionConfig,
+    MethodKind,
+    PredictorConfig,
+    RobustConfig,
+    TrainConfig,
+)
+from lpo.train.problem import make_forecaster
+from lpo.train.stages import Stages
+
+
+class Trained(NamedTuple):
+    """A trained method: `params` has a leading seed axis; `forecaster` says how to apply them."""
+
+    forecaster: forecast.Forecaster
+    params: Any
+
+
+class ScoreTrained(NamedTuple):
+    """A trained score model with its sampling grid; `params` has a leading seed axis."""
+
+    model: diffusion.ScoreModel
+    sde: diffusion.VPSDE
+    grid: diffusion.Grid
+    params: Any
+
+
+class Players(NamedTuple):
+    """Nominal score model and adversary of a robust method; `theta` has a leading seed axis."""
+
+    score: ScoreTrained
+    theta: Any
+
+
+class Results(NamedTuple):
+    """What training leaves: `methods` by name, and the players where the experiment's is robust."""
+
+    methods: dict[str, Trained]
+    players: Players | None
+
+
+def train_methods(
+    cfg: TrainConfig, stages: Stages, problem: workload.Problem, task: provision.CapacityTask
+) -> Results:
+    """Train the experiment's method and all of `cfg.compare`, each once, DFL before what starts from it."""
+    wanted = {*cfg.compare, cfg.robust.method}
+    robust_methods = {MethodKind.dro_diffusion, MethodKind.dro_diffusion_ppo}
+    if wanted & (robust_methods | {MethodKind.dfl_matched}):
+        wanted.add(MethodKind.dfl)
+    predictor = make_forecaster(cfg.forecast, problem.scaler, problem.layout.context)
+    scale = robust.loss_scale(task, problem.scaler)
+    windows = robust.Windows(jnp.asarray(problem.train), jnp.asarray(problem.validation))
+    decision = partial(robust.decision_loss, task=task, layout=problem.layout, scale=scale)
+    fit = partial(_fit, stages, windows, cfg.predictor)
+
+    trained: dict[str, Trained] = {}
+    if MethodKind.mse in wanted:
+        loss = robust.prediction_loss(predictor, problem.layout, problem.scaler.mean)
+        trained["mse"] = fit("mse", predictor, loss)
+    if MethodKind.linear_normalised in wanted:
+        linear = forecast.linear_normalised(problem.scaler, problem.layout.context, predictor.head)
+        trained["linear_normalised"] = fit("linear_normalised", linear, decision(linear))
+    if MethodKind.dfl in wanted:
+        trained["dfl"] = fit("dfl", predictor, decision(predictor))
+    if MethodKind.dfl_matched in wanted:
+        trained["dfl_matched"] = fit(
+            "dfl_matched",
+            predictor,
+            decision(predictor),
+            steps=cfg.robust.epochs * cfg.robust.predictor_steps,
+            learning_rate=cfg.robust.predictor_learning_rate,
+            init=(trained["dfl"].params,),
+        )
+    players: dict[MethodKind, Players] = {}
+    if wanted & robust_methods:
+        score = train_score(cfg.diffusion, stages, problem)
+        for method in sorted(wanted & robust_methods, key=lambda method: method.name):
+            trained[method.name], players[method] = _train_robust(
+                method, cfg, stages, problem, windows, score, trained["dfl"], decision(predictor)
+            )
+    return Results(trained, players.get(cfg.robust.method))
+
+
+def _fit(
+    stages: Stages,
+    windows: robust.Windows,
+    cfg: PredictorConfig,
+    name: str,
+    predictor: forecast.Forecaster,
+    loss: Any,
+    *,
+    steps: int | None = None,
+    learning_rate: float | None = None,
+    init: tuple[Any, ...] = (),
+) -> Trained:
+    steps = steps or cfg.steps
+    training = robust.empirical_risk(
+        predictor,
+        loss,
+        steps=steps,
+        batch=cfg.batch,
+        learning_rate=learning_rate or cfg.learning_rate,
+        weight_decay=cfg.weight_decay,
+    )
+    state = stages.run(
+        name,
+        training,
+        windows,
+        steps=steps,
+        segment_steps=cfg.segment_steps,
+        timing="predictor_training",
+        init=init,
+    )
+    return Trained(predictor, state.best)
+
+
+def train_score(cfg: DiffusionConfig, stages: Stages, problem: workload.Problem) -> ScoreTrained:
+    """Pretrain the nominal score model on standardised training windows."""
+    sde = diffusion.VPSDE()
+    model = diffusion.score_network(problem.layout.window, cfg.width, cfg.blocks, sde=sde)
+    training = diffusion.make_score_training(
+        model, sde, adam(cfg.learning_rate, cfg.steps), cfg.batch
+    )
+    state = stages.run(
+        "score",
+        training,
+        jnp.asarray(workload.standardise(problem.train, problem.scaler)),
+        steps=cfg.steps,
+        segment_steps=cfg.segment_steps,
+        timing="score_training",
+    )
+    grid = diffusion.make_grid(sde, cfg.grid_steps, cfg.fine_steps, cfg.t_fine)
+    return ScoreTrained(model, sde, grid, state.average)
+
+
+def adversary_settings(cfg: RobustConfig, method: MethodKind) -> robust.AdversarySettings:
+    """The inner maximiser of a method."""
+    return robust.AdversarySettings(
+        estimator="ppo" if method is MethodKind.dro_diffusion_ppo else "pathwise",
+        budget="likelihood" if cfg.budget.name == "likelihood" else "eps_mse",
+        epsilon=cfg.epsilon,
+        learning_rate=cfg.learning_rate,
+        inner_steps=cfg.inner_steps,
+        paths=cfg.paths,
+        draws=cfg.draws,
+        dual_start=cfg.dual_start,
+        dual_rate=cfg.dual_rate,
+        clip=cfg.clip,
+        kl_stop=cfg.kl_stop,
+    )
+
+
+def _train_robust(
+    method: MethodKind,
+    cfg: TrainConfig,
+    stages: Stages,
+    problem: workload.Problem,
+    windows: robust.Windows,
+    score: ScoreTrained,
+    start: Trained,
+    loss: Any,
+) -> tuple[Trained, Players]:
+    adversary = robust.make_adversary(
+        score.model,
+        score.sde,
+        score.grid,
+        problem.scaler,
+        problem.layout.window,
+        loss,
+        adversary_settings(cfg.robust, method),
+    )
+    training = robust.dro_diffusion(
+        adversary,
+        loss,
+        epochs=cfg.robust.epochs,
+        predictor_steps=cfg.robust.predictor_steps,
+        samples=cfg.robust.samples,
+        mix=cfg.robust.mix,
+        batch=cfg.predictor.batch,
+        learning_rate=cfg.robust.predictor_learning_rate,
+        weight_decay=cfg.predictor.weight_decay,
+    )
+    standardised = jnp.asarray(workload.standardise(problem.train, problem.scaler))
+    data = robust.RobustData(windows, robust.Nominal(score.params, standardised))
+    state = stages.run(
+        method.name,
+        training,
+        data,
+        steps=cfg.robust.epochs,
+        segment_steps=1,
+        timing="robust_training",
+        init=(start.params, score.params),
+        data_axes=robust.RobustData(None, robust.Nominal(0, None)),  # pyright: ignore
+    )
+    return Trained(start.forecaster, state.predictor.best), Players(score, state.adversary.theta)

@@ -1,0 +1,179 @@
+"""What a finished run shows: tables, figures, the terminal table and the report."""
+
+import re
+
+import pandas as pd
+
+from lpo import provision, workload
+from lpo.runs import (
+    Picture,
+    Report,
+    ResultTable,
+    RunFolder,
+    figures,
+    print_table,
+    write_report,
+)
+from lpo.train.config import TrainConfig
+from lpo.train.samples import Samples
+from lpo.train.scoring import (
+    Predictions,
+    interval_tables,
+    regret_table,
+    score_name,
+    summary_metrics,
+)
+
+LABELS = {
+    "cost_per_token": "cost per demanded token (idle tokens; the oracle costs 0)",
+    "nr_pooled": "normalised regret, pooled (the oracle has 0)",
+}
+
+
+def write_results(
+    folder: RunFolder,
+    cfg: TrainConfig,
+    predictions: list[Predictions],
+    problem: workload.Problem,
+    task: provision.CapacityTask,
+    seeds: list[int],
+    samples: Samples | None,
+) -> dict[str, float]:
+    """Score `predictions`, write tables, figures and report, print the table; returns the metrics."""
+    method, column = cfg.robust.method.name, score_name(task)
+    table = regret_table(predictions, problem, task, seeds)
+    metrics = summary_metrics(table, task, problem.own, method)
+    overview = _overview(metrics, [each.method for each in predictions])
+    intervals, paired = interval_tables(predictions, problem, task)
+
+    label = LABELS[column]
+    tables = {
+        "overview": ResultTable(
+            "Methods",
+            f"{label}, mean over {len(seeds)} seed(s): own test part {problem.own}, and the average "
+            f"and the worst of {len(problem.tests) - 1} shifted sets. Lower is better.",
+            overview,
+        ),
+        "regret": ResultTable(
+            "Scores by test set",
+            f"cost and regret: mean a decision, in {task.unit}. mse: tokens squared.",
+            table,
+        ),
+        "intervals": ResultTable(
+            "Intervals",
+            "95 %: Student's t over seeds, and moving-block bootstrap over test windows.",
+            intervals,
+        ),
+        "paired": ResultTable(
+            "Paired differences",
+            "Method minus reference on the same windows; negative favours the method.",
+            paired,
+        ),
+    }
+    if samples is not None:
+        tables["sample_quality"] = ResultTable(
+            "Imagined windows",
+            "Distance of samples from training windows, and the negative log-likelihood (nats) "
+            "of held-out windows, for the nominal score model and the adversary.",
+            samples.quality,
+        )
+    pictures = _pictures(folder, table, column, method, samples, problem.protocol.bin_s)
+    for name, result in tables.items():
+        folder.write_table(name, result.data)
+    for name, picture in pictures.items():
+        folder.write_figure(name, picture.static)
+    page = write_report(
+        folder,
+        Report(
+            f"lpo train: {method} on {cfg.workload.name.name}",
+            _opening(problem),
+            list(tables.values()),
+            list(pictures.values()),
+        ),
+    )
+    print_table(overview, f"{label}; {len(seeds)} seed(s), {problem.protocol.name}")
+    for line in filter(None, [problem.protocol.warning, *problem.notes]):
+        print(f"note: {line}")
+    print(f"report: {page}")
+    return metrics
+
+
+def _overview(metrics: dict[str, float], methods: list[str]) -> pd.DataFrame:
+    """One row a method: own, average and worst score; the best average first."""
+    parts = ("own", "average", "worst")
+    rows = [
+        {"method": name} | {part: metrics.get(f"regret/{name}/{part}") for part in parts}
+        for name in methods
+    ]
+    by = "average" if rows[0]["average"] is not None else "own"
+    return pd.DataFrame(rows).sort_values(by, kind="stable", ignore_index=True)
+
+
+def _opening(problem: workload.Problem) -> str:
+    protocol = problem.protocol
+    sentences = [
+        f"Protocol {protocol.name}: bins of {protocol.bin_s:g} s, {protocol.context} bins seen, decision "
+        f"for the bin {protocol.lead} ahead; {len(problem.train)} training and "
+        f"{len(problem.validation)} validation windows.",
+        f"Warning: {protocol.warning}." if protocol.warning else "",
+        *(f"Note: {note}." for note in problem.notes),
+    ]
+    return " ".join(filter(None, sentences))
+
+
+def _pictures(
+    folder: RunFolder,
+    table: pd.DataFrame,
+    column: str,
+    method: str,
+    samples: Samples | None,
+    bin_s: float,
+) -> dict[str, Picture]:
+    def picture(title: str, caption: str, name: str, *arguments, **options) -> Picture:
+        def interactive():
+            from lpo.runs import interactive  # plotly is an extra
+
+            return getattr(interactive, name)(*arguments, **options)
+
+        static = getattr(figures, name)(*arguments, **options)
+        return Picture(title, caption, static, interactive)
+
+    curves = _curves(folder.read_metrics())
+    trained = set(curves["stage"])
+    pictures = {
+        "regret_by_set": picture(
+            "Score by test set",
+            "Every method and rule on every test set; grey: rules that learn nothing. The oracle is at 0.",
+            "score_by_set",
+            table[table["method"] != "oracle"],
+            column,
+            LABELS[column],
+            baselines=[name for name in table["method"].unique() if name not in trained],
+            highlight=method,
+        ),
+        "training_curves": picture(
+            "Training",
+            "Loss and validation loss of every stage; the adversary's growth, multiplier and worst case.",
+            "training_curves",
+            curves,
+        ),
+    }
+    if samples is not None:
+        pictures["windows"] = picture(
+            "Real, sampled and worst-case windows",
+            "Held-out windows, samples of the score model, and what the adversary makes of the same noise.",
+            "windows",
+            samples.real,
+            samples.nominal,
+            samples.worst,
+            bin_s,
+        )
+    return pictures
+
+
+def _curves(metrics: pd.DataFrame) -> pd.DataFrame:
+    """Metrics with one row a seed: the rows `<metric>/seed_<i>` where there are several seeds."""
+    by_seed = metrics[metrics["name"].str.contains("/seed_")]
+    if by_seed.empty:
+        return metrics
+    return by_seed.assign(name=by_seed["name"].map(lambda name: re.sub(r"/seed_\d+$", "", name)))

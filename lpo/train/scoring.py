@@ -1,0 +1,158 @@
+"""Scores of every method and rule on every test set, with intervals and paired differences."""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pandas as pd
+
+from lpo import forecast, provision, workload
+from lpo.provision import block_interval, ratio_of_sums, score, seed_interval
+from lpo.train.methods import Trained
+
+CHUNK = (
+    4096  # windows predicted at a time: bounds memory, and one compiled shape serves every method
+)
+BLOCK_WINDOWS = 12  # of windows that do not overlap; twice the overlap where they do
+REFERENCES = ("dfl_matched", "mean7_tuned")  # what every method is compared with, pair by pair
+
+
+class Predictions(NamedTuple):
+    """Decision forecasts of one method: test set -> [seeds, n, pairs] tokens."""
+
+    method: str
+    by_set: dict[str, np.ndarray]
+
+
+def predict(
+    name: str, trained: Trained, problem: workload.Problem, task: provision.CapacityTask
+) -> Predictions:
+    """Forecasts of a trained method on all test sets, dropout off."""
+    windows = np.concatenate(list(problem.tests.values()))
+    count = len(windows)
+    chunks = np.pad(windows, ((0, -count % CHUNK), (0, 0))).reshape(-1, CHUNK, windows.shape[1])
+
+    def one_seed(params, chunks):
+        def one_chunk(chunk):
+            history, _ = workload.pairs(chunk, problem.layout)
+            outputs = trained.forecaster.apply(params, history)
+            return forecast.decision_forecast(trained.forecaster.head, outputs, task.fractile)
+
+        return jax.lax.map(one_chunk, chunks)
+
+    outputs = jax.jit(jax.vmap(one_seed, in_axes=(0, None)))(trained.params, jnp.asarray(chunks))
+    flat = np.asarray(outputs).reshape(outputs.shape[0], -1, problem.layout.pairs)[:, :count]
+    ends = np.cumsum([len(x) for x in problem.tests.values()])
+    parts = np.split(flat, ends[:-1], axis=1)
+    return Predictions(name, dict(zip(problem.tests, parts, strict=True)))
+
+
+def predict_rules(
+    problem: workload.Problem, task: provision.CapacityTask, seeds: int
+) -> list[Predictions]:
+    """Forecasts of the no-learning rules, fitted on the train part; the same for every seed."""
+    rules = forecast.fit_rules(
+        *workload.pairs(problem.train, problem.layout), cost=task.cost, decide=task.decide
+    )
+    predictions = []
+    for rule in rules:
+        by_set = {}
+        for name, windows in problem.tests.items():
+            values = np.asarray(rule.predict(*workload.pairs(windows, problem.layout)))
+            by_set[name] = np.broadcast_to(values, (seeds, *values.shape))
+        predictions.append(Predictions(rule.name, by_set))
+    return predictions
+
+
+def score_name(task: provision.CapacityTask) -> str:
+    """The column of the regret table that a task is judged by."""
+    return "nr_pooled" if task.normalised else "cost_per_token"
+
+
+def regret_table(
+    predictions: list[Predictions],
+    problem: workload.Problem,
+    task: provision.CapacityTask,
+    seeds: list[int],
+) -> pd.DataFrame:
+    """One row a method, test set and seed: the fields of `lpo.provision.Score`."""
+    rows = []
+    for prediction in predictions:
+        for test_set, values in prediction.by_set.items():
+            _, target = workload.pairs(problem.tests[test_set], problem.layout)
+            for seed, forecasts in zip(seeds, values, strict=True):
+                result = score(task, forecasts, target)
+                rows.append(
+                    {"method": prediction.method, "test_set": test_set, "seed": seed}
+                    | result._asdict()
+                )
+    return pd.DataFrame(rows)
+
+
+def summary_metrics(
+    table: pd.DataFrame, task: provision.CapacityTask, own: str, method: str
+) -> dict[str, float]:
+    """`regret/<method>/own`, `/average` and `/worst` over the shifted sets, means over seeds.
+
+    `regret/own`, `regret/average` and `regret/worst` are those of the experiment's `method`. Metrics of
+    shifted sets are absent where there are none.
+    """
+    metrics: dict[str, float] = {}
+    column = score_name(task)
+    for name, rows in table.groupby("method", sort=False):
+        shifted = rows[rows["test_set"] != own].groupby("seed")[column]
+        metrics[f"regret/{name}/own"] = float(rows.loc[rows["test_set"] == own, column].mean())
+        if len(shifted):
+            metrics[f"regret/{name}/average"] = float(shifted.mean().mean())
+            metrics[f"regret/{name}/worst"] = float(shifted.max().mean())
+    for part in ("average", "worst", "own"):
+        if f"regret/{method}/{part}" in metrics:
+            metrics[f"regret/{part}"] = metrics[f"regret/{method}/{part}"]
+    return metrics
+
+
+def interval_tables(
+    predictions: list[Predictions], problem: workload.Problem, task: provision.CapacityTask
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """(intervals, paired differences) of the task's score; negative differences favour the method.
+
+    `seed_*`: t-interval over seeds; `window_*`: moving-block bootstrap over windows of the mean over
+    seeds. Columns are in the score's unit.
+    """
+    overlap = -(-problem.layout.window // problem.protocol.test_stride)
+    block = BLOCK_WINDOWS if overlap == 1 else max(BLOCK_WINDOWS, 2 * overlap)
+    intervals, paired = [], []
+    for test_set, windows in problem.tests.items():
+        _, target = workload.pairs(windows.astype(np.float64), problem.layout)
+        oracle = task.cost(task.optimum(target), target)
+        unit = -oracle.sum(-1) if task.normalised else target.sum(-1)
+        excess = {
+            each.method: (task.cost(task.decide(each.by_set[test_set]), target) - oracle).sum(-1)
+            for each in predictions
+        }
+        for method, mine in excess.items():
+            intervals.append(
+                {"method": method, "test_set": test_set} | _estimate("mean", mine, unit, block)
+            )
+            paired += [
+                {"method": method, "reference": reference, "test_set": test_set}
+                | _estimate("difference", mine - excess[reference], unit, block)
+                for reference in REFERENCES
+                if reference in excess and reference != method
+            ]
+    return pd.DataFrame(intervals), pd.DataFrame(paired)
+
+
+def _estimate(name: str, excess: np.ndarray, unit: np.ndarray, block: int) -> dict[str, float]:
+    """Mean over seeds of the ratio of sums for excess [seeds, n] and unit [n], and both intervals."""
+    by_seed = ratio_of_sums(excess, np.broadcast_to(unit, excess.shape))
+    over_seeds = seed_interval(by_seed)
+    over_windows = block_interval(excess.mean(axis=0), unit, block=block)
+    return {
+        name: float(by_seed.mean()),
+        "seed_low": over_seeds.low,
+        "seed_high": over_seeds.high,
+        "window_low": over_windows.low,
+        "window_high": over_windows.high,
+    }

@@ -1,0 +1,135 @@
+"""Runs a stage of training: segments of the one loop, with checkpoint, metrics, progress and tracking."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+from zlib import crc32
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pandas as pd
+from jax import Array
+
+from lpo.optim import Diverged, Segment, Training, run
+from lpo.runs import Checkpoints, RunFolder, progress
+
+Log = Callable[[dict[str, float], int], None]
+
+
+class TrainingFailed(RuntimeError):
+    """Training diverged; the message names stage, step and the last good checkpoint."""
+
+
+@dataclass
+class Stages:
+    """The stages of one run, in the order in which they are asked for.
+
+    `keys`: [seeds, 2]. `timings_s` collects seconds by kind of work; `steps` counts all steps of the run
+    so far, which is the tracker's axis.
+    """
+
+    folder: RunFolder
+    checkpoints: Checkpoints
+    log: Log
+    keys: Array
+    timings_s: dict[str, float] = field(default_factory=dict)
+    steps: int = 0
+
+    def key(self, name: str) -> Array:
+        """Keys [seeds, 2] of a stage; they depend on its name and not on which others were run."""
+        return jax.vmap(lambda key: jax.random.fold_in(key, crc32(name.encode())))(self.keys)
+
+    def run(
+        self,
+        name: str,
+        training: Training,
+        data: Any,
+        *,
+        steps: int,
+        segment_steps: int,
+        timing: str,
+        init: tuple[Any, ...] = (),
+        data_axes: Any = None,
+    ) -> Any:
+        """Train stage `name` to its end, from its last checkpoint if there is one; returns the state.
+
+        `init`: further arguments of `training.init`, each a pytree with a leading seed axis. `timing`: the
+        entry of `timings_s` that the seconds go to; compilation goes to `compile`.
+
+        Raises `TrainingFailed` when a number is not finite.
+        """
+        init_keys, step_keys = jnp.moveaxis(jax.vmap(jax.random.split)(self.key(name)), 1, 0)
+        state = jax.jit(jax.vmap(training.init))(init_keys, *init)
+        start, found = 0, self.checkpoints.latest(name, state)
+        if found is not None:
+            start, state = found
+            self._forget_after(name, start)
+        segments = run(
+            training,
+            step_keys,
+            state,
+            data,
+            steps=steps,
+            segment_steps=segment_steps,
+            data_axes=data_axes,
+            start=start,
+        )
+        with progress(steps, name) as advance:
+            advance(start)
+            try:
+                for segment in segments:
+                    state = segment.state
+                    self._record(name, segment, timing)
+                    advance(segment.stop - segment.start, _last_means(segment))
+                    start = segment.stop
+            except Diverged as diverged:
+                good = f"checkpoints/{name} at step {start}" if start else "none"
+                raise TrainingFailed(
+                    f"stage {name}: {diverged}; last good checkpoint: {good}"
+                ) from diverged
+        self.steps += steps
+        return state
+
+    def time(self, name: str, seconds: float) -> None:
+        """Add seconds to an entry of `timings_s` and put them into the summary."""
+        self.timings_s[name] = self.timings_s.get(name, 0.0) + seconds
+        self.folder.record(timings_s={name: self.timings_s[name]})
+
+    def _record(self, name: str, segment: Segment, timing: str) -> None:
+        # Metrics first: a kill between the two writes leaves rows that the resumed run drops and
+        # repeats, never a checkpoint whose rows are missing.
+        self.folder.write_metrics(
+            pd.concat([self.folder.read_metrics(), _long_form(name, segment)], ignore_index=True)
+        )
+        self.checkpoints.save(name, segment.stop, segment.state)
+        self.log(
+            {f"{name}/{metric}": mean for metric, mean in _last_means(segment).items()},
+            self.steps + segment.stop,
+        )
+        self.time("compile", segment.compile_s)
+        self.time(timing, segment.run_s)
+
+    def _forget_after(self, name: str, step: int) -> None:
+        metrics = self.folder.read_metrics()
+        self.folder.write_metrics(metrics[(metrics["stage"] != name) | (metrics["step"] <= step)])
+
+
+def _last_means(segment: Segment) -> dict[str, float]:
+    """Mean over seeds of the last value of every metric."""
+    return {name: float(np.mean(rows[:, -1])) for name, rows in segment.metrics.items()}
+
+
+def _long_form(name: str, segment: Segment) -> pd.DataFrame:
+    """Rows step (steps done), stage, name, value: means over seeds, and `<metric>/seed_<i>` if several."""
+    frames = []
+    for metric, rows in segment.metrics.items():
+        series = {metric: rows.mean(axis=0)}
+        if len(rows) > 1:
+            series |= {f"{metric}/seed_{i}": row for i, row in enumerate(rows)}
+        steps = np.arange(segment.stop - rows.shape[1], segment.stop) + 1
+        frames += [
+            pd.DataFrame({"step": steps, "stage": name, "name": label, "value": values})
+            for label, values in series.items()
+        ]
+    return pd.concat(frames, ignore_index=True)

@@ -1,0 +1,91 @@
+"""The inner maximisation raises the loss, stays inside its budget, and obeys its settings."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from lpo import robust
+from lpo.diffusion import make_coefficients
+
+
+def build(tiny, loss=None, **settings):
+    defaults = {"paths": 128, "draws": 256, "epsilon": 0.01, "learning_rate": 1e-3}
+    return robust.make_adversary(
+        tiny.model,
+        tiny.sde,
+        tiny.grid,
+        tiny.scaler,
+        tiny.layout.window,
+        tiny.loss if loss is None else loss,
+        robust.AdversarySettings(**(defaults | settings)),
+    )
+
+
+def ascend(tiny, nominal, epochs=3, **settings):
+    adversary = build(tiny, **settings)
+    params = tiny.predictor.init(jax.random.PRNGKey(0))
+    state, rows = adversary.init(nominal.theta), []
+    step = jax.jit(adversary.ascend)
+    for epoch in range(epochs):
+        state, metrics = step(
+            jax.random.PRNGKey(epoch), state, nominal, params, jax.random.PRNGKey(99)
+        )
+        rows.append({name: float(value) for name, value in metrics.items()})
+    return state, rows
+
+
+@pytest.mark.parametrize("budget, epsilon", [("eps_mse", 0.002), ("likelihood", 0.5)])
+def test_every_ascent_step_raises_the_loss_and_stays_inside_the_budget(
+    tiny, nominal, budget, epsilon
+):
+    """Same starts and noises on both sides. No multiplier: only the step back keeps the budget."""
+    _, rows = ascend(
+        tiny,
+        nominal,
+        epochs=8,
+        inner_steps=1,
+        budget=budget,
+        epsilon=epsilon,
+        learning_rate=3e-3,
+        dual_start=0.0,
+        dual_rate=1e-9,
+    )
+    assert all(row["worst_case_loss"] > row["nominal_loss"] for row in rows)
+    assert any(row["feasible_fraction"] < 1 for row in rows)
+    assert all(row["growth"] <= 1.1 * epsilon * (1 + 1e-5) for row in rows)
+
+
+def test_importance_ratio_raises_the_loss_too(tiny, nominal):
+    _, rows = ascend(
+        tiny, nominal, epochs=8, estimator="ppo", paths=1024, dual_start=0.0, kl_stop=1.0
+    )
+    assert rows[-1]["worst_case_loss"] > 1.02 * rows[-1]["nominal_loss"]
+
+
+def test_importance_ratio_stops_at_its_trust_region(tiny, nominal):
+    """With no divergence allowed there is one step: Adam's first, of at most the learning rate."""
+    state, _ = ascend(
+        tiny, nominal, epochs=1, estimator="ppo", kl_stop=0.0, inner_steps=20, epsilon=1e3
+    )
+    moved = jax.tree.map(lambda a, b: float(jnp.max(jnp.abs(a - b))), state.theta, nominal.theta)
+    assert max(jax.tree.leaves(moved)) == pytest.approx(1e-3, rel=0.01)
+
+
+def test_untrained_adversary_samples_the_nominal_law(tiny, nominal):
+    """An untrained network is the exact score of N(0, 1) data, for which every step is linear."""
+    adversary = build(tiny)
+    windows = adversary.sample(jax.random.PRNGKey(5), nominal.theta, nominal.theta, 4000)
+    coefs = make_coefficients(tiny.sde, tiny.grid.times)
+    variance = 1.0
+    for k in reversed(range(len(coefs.t))):
+        b = 0.1 * coefs.t[k] + 9.95 * coefs.t[k] ** 2
+        pull = 1 / coefs.mean_ratio[k] - coefs.eps_coef[k] * np.sqrt(-np.expm1(-b))
+        variance = pull**2 * variance + coefs.sigma[k] ** 2
+    mean, sd = tiny.scaler
+    normal = np.random.default_rng(0).standard_normal(1_000_000)
+    expected = np.maximum(mean + sd * np.sqrt(variance) * normal, 0)  # demand is cut at zero
+    assert np.all(windows >= 0)
+    error = 4 * expected.std() / np.sqrt(windows.size)  # bins of one window are independent here
+    assert abs(float(windows.mean()) - expected.mean()) < error
+    assert float(windows.std()) == pytest.approx(expected.std(), rel=0.02)
