@@ -4,5 +4,6 @@
 class InputError(ValueError):
     """Bad input: one line that says what was wrong, where, and what is allowed.
 
-    Commands print the line and leave with exit code 2; a library user sees an ordinary `ValueError`.
+    Commands print the line and leave with exit code 2; a library user sees an ordinary
+    `ValueError`.
     """

@@ -1,5 +1,6 @@
 from lpo.diffusion.kernel import Coefficients as Coefficients
 from lpo.diffusion.kernel import Grid as Grid
+from lpo.diffusion.kernel import calibrate as calibrate
 from lpo.diffusion.kernel import first_steps as first_steps
 from lpo.diffusion.kernel import make_coefficients as make_coefficients
 from lpo.diffusion.kernel import make_grid as make_grid

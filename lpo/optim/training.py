@@ -1,4 +1,4 @@
-"""The one training loop: compiled segments of a `lax.scan` over a method's update, vmapped over seeds."""
+"""The one training loop: compiled segments of a `lax.scan` over an update, vmapped over seeds."""
 
 from collections.abc import Callable, Iterator
 from time import perf_counter
@@ -23,9 +23,9 @@ def keep(state: PyTree, data: PyTree) -> tuple[PyTree, Metrics]:
 class Training(NamedTuple):
     """A method of training as pure functions on one seed; the loop adds the seed axis.
 
-    `init(key, ...) -> state`; `update(key, state, data) -> (state, metrics)` is one step, with metrics
-    a dict of scalars; `close(state, data) -> (state, metrics)` runs at the end of every segment (choice
-    of the best parameters on validation data).
+    `init(key, ...) -> state`; `update(key, state, data) -> (state, metrics)` is one step, with
+    metrics a dict of scalars; `close(state, data) -> (state, metrics)` runs at the end of every
+    segment (choice of the best parameters on validation data).
     """
 
     init: Callable[..., PyTree]
@@ -65,7 +65,7 @@ def seed_keys(seed: int, seeds: int) -> Array:
 def adam(
     learning_rate: float, steps: int, weight_decay: float = 0.0
 ) -> optax.GradientTransformation:
-    """Adam (AdamW when `weight_decay` > 0) with cosine decay over `steps` and gradient norm at most 1."""
+    """AdamW with cosine decay to zero over `steps` and the gradient norm clipped at 1."""
     schedule = optax.cosine_decay_schedule(learning_rate, steps)
     return optax.chain(
         optax.clip_by_global_norm(1.0), optax.adamw(schedule, weight_decay=weight_decay)
@@ -93,8 +93,8 @@ def run(
     - `training`: the method, written for one seed.
     - `keys`: [seeds, 2], one key a seed.
     - `state`: pytree with a leading seed axis.
-    - `data`: pytree handed to `update`; `data_axes` says which leaves have a seed axis (as `in_axes`
-      of `jax.vmap`; None: none has).
+    - `data`: pytree handed to `update`; `data_axes` says which leaves have a seed axis (as
+      `in_axes` of `jax.vmap`; None: none has).
     - `segment_steps`: steps in one compiled segment; the last segment may be shorter.
 
     **Raises:** `Diverged` when a metric or a leaf of the state is not finite after a segment.

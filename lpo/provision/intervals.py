@@ -1,4 +1,4 @@
-"""Intervals for scores that are ratios of sums: over seeds by Student's t, over windows by blocks."""
+"""Intervals of ratios of sums: over seeds by Student's t, over windows by a block bootstrap."""
 
 from typing import NamedTuple
 
@@ -25,7 +25,7 @@ def seed_interval(values: np.ndarray) -> Interval:
 
 
 def ratio_of_sums(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
-    """sum(numerator) / sum(denominator) along the last axis; NaN where the denominator sums to 0."""
+    """sum(numerator) / sum(denominator) over the last axis; NaN where the denominator sums to 0."""
     below = denominator.sum(axis=-1)
     return np.divide(
         numerator.sum(axis=-1), below, out=np.full_like(below, np.nan), where=below != 0
@@ -39,8 +39,8 @@ def block_interval(
 
     `numerator`, `denominator`: [windows]. Blocks of `block` consecutive windows are drawn with
     replacement, which keeps the dependence inside a block (Kunsch, 1989). The same `seed` draws the
-    same blocks, so the interval of a difference of two methods' numerators is a paired one. NaN when
-    there are fewer than two blocks.
+    same blocks, so the interval of a difference of two methods' numerators is a paired one. NaN
+    when there are fewer than two blocks.
     """
     count = len(numerator)
     if count < 2 * block:

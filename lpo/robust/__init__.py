@@ -7,6 +7,7 @@ from lpo.robust.adversary import make_adversary as make_adversary
 from lpo.robust.constraint import dual_step as dual_step
 from lpo.robust.constraint import growth_of as growth_of
 from lpo.robust.constraint import step_back as step_back
+from lpo.robust.dro_diffusion import DATA_AXES as DATA_AXES
 from lpo.robust.dro_diffusion import RobustData as RobustData
 from lpo.robust.dro_diffusion import RobustState as RobustState
 from lpo.robust.dro_diffusion import dro_diffusion as dro_diffusion
@@ -15,6 +16,7 @@ from lpo.robust.empirical import Windows as Windows
 from lpo.robust.empirical import empirical_risk as empirical_risk
 from lpo.robust.importance import clipped_surrogate as clipped_surrogate
 from lpo.robust.importance import log_ratio as log_ratio
+from lpo.robust.objective import WindowLoss as WindowLoss
 from lpo.robust.objective import decision_loss as decision_loss
 from lpo.robust.objective import loss_scale as loss_scale
 from lpo.robust.objective import prediction_loss as prediction_loss

@@ -30,12 +30,14 @@ Budget = Literal["eps_mse", "likelihood"]
 
 
 class AdversarySettings(NamedTuple):
-    """How the adversary is trained; defaults follow the paper where it states them (docs/robust.md).
+    """How the adversary is trained; defaults follow the paper where it states them
+    (docs/robust.md).
 
     estimator: `pathwise` differentiates the loss through the last K reverse steps; `ppo` uses the
-    clipped importance ratio. budget: unit of the constraint, `eps_mse` per dimension or `likelihood` in
-    nats per window; epsilon: its size. paths: reverse paths an outer epoch; inner_steps: ascent steps
-    an outer epoch; draws: fixed Monte Carlo draws of the constraint. clip, kl_stop: of `ppo` only.
+    clipped importance ratio. budget: unit of the constraint, `eps_mse` per dimension or
+    `likelihood` in nats per window; epsilon: its size. paths: reverse paths an outer epoch;
+    inner_steps: ascent steps an outer epoch; draws: fixed Monte Carlo draws of the constraint.
+    clip, kl_stop: of `ppo` only.
     """
 
     estimator: Estimator = "pathwise"
@@ -62,7 +64,7 @@ class AdversaryState(NamedTuple):
 
 
 class Nominal(NamedTuple):
-    """What the adversary may not change: the score model `theta` and standardised real windows [n, d]."""
+    """What the adversary may not change: score model `theta`, standardised real windows [n, d]."""
 
     theta: Any
     windows: Array
@@ -71,8 +73,8 @@ class Nominal(NamedTuple):
 class Adversary(NamedTuple):
     """The functions of an inner maximiser, all for one seed.
 
-    `init(nominal_theta)`; `ascend(key, state, nominal, params, constraint_key) -> (state, metrics)`, one
-    outer epoch of ascent against the predictor `params`, ending inside the budget;
+    `init(nominal_theta)`; `ascend(key, state, nominal, params, constraint_key) -> (state,
+    metrics)`, one outer epoch of ascent against the predictor `params`, ending inside the budget;
     `sample(key, theta, nominal_theta, count) -> windows [count, d]` in tokens.
     """
 
@@ -92,9 +94,9 @@ def make_adversary(
 ) -> Adversary:
     """Build the inner maximiser of `loss(params, windows in tokens) -> [B]`.
 
-    Reverse paths start from noise under the *nominal* model down to times[K] of `grid`; only the last K
-    steps are the adversary's. Windows leave the standardised space by the train scaler alone and are cut
-    at zero demand, never re-scaled.
+    Reverse paths start from noise under the *nominal* model down to times[K] of `grid`; only the
+    last K steps are the adversary's. Windows leave the standardised space by the train scaler alone
+    and are cut at zero demand, never re-scaled.
     """
     coefs = make_coefficients(sde, grid.times)
     t_fine = float(grid.times[grid.fine])

@@ -1,4 +1,4 @@
-"""The adversary's budget: how much worse than the nominal score model it may explain real windows."""
+"""The adversary's budget: how much worse than the nominal model it may explain real windows."""
 
 from collections.abc import Callable
 from typing import Any
@@ -15,10 +15,10 @@ def growth_of(
 ) -> Callable[[Any], Array]:
     """G(theta) = J(theta) - J(theta0), a scalar, on fixed draws of real standardised windows.
 
-    Only the growth depends on theta, and on common random numbers most of the noise of the two terms
-    cancels; G(theta0) = 0 exactly. With `objective` = `eps_mse` it is per dimension, as the budget .03
-    of 3D-Learning; with `likelihood` it bounds, in nats per window, the growth of the right-hand side
-    of KL(P0 || P_theta) <= J + const (Song et al. 2021, Theorem 1; docs/robust.md).
+    Only the growth depends on theta, and on common random numbers most of the noise of the two
+    terms cancels; G(theta0) = 0 exactly. With `objective` = `eps_mse` it is per dimension, as the
+    budget .03 of 3D-Learning; with `likelihood` it bounds, in nats per window, the growth of the
+    right-hand side of KL(P0 || P_theta) <= J + const (Song et al. 2021, Theorem 1; docs/robust.md).
     """
 
     def error(theta: Any) -> Array:

@@ -1,4 +1,4 @@
-"""3D-Learning: a predictor trained on real windows and on windows an adversarial score model draws."""
+"""3D-Learning: a predictor trained on real windows and on those an adversarial model draws."""
 
 from typing import Any, NamedTuple
 
@@ -20,10 +20,15 @@ from lpo.robust.objective import WindowLoss
 
 
 class RobustData(NamedTuple):
-    """`real`: windows in tokens; `nominal`: the pretrained score model and the same standardised."""
+    """`real`: windows in tokens; `nominal`: the score model and the train windows standardised."""
 
     real: Windows
     nominal: Nominal
+
+
+_SHARED: Any = None
+DATA_AXES = RobustData(real=_SHARED, nominal=Nominal(theta=0, windows=_SHARED))
+"""Which leaves have a seed axis, for `lpo.optim.run`: every seed has its own score model."""
 
 
 class RobustState(NamedTuple):
@@ -46,11 +51,13 @@ def dro_diffusion(
     learning_rate: float = 1e-3,
     weight_decay: float = 0.0,
 ) -> Training:
-    """min over w, max over theta in the budget, of the mean loss under P_theta (arXiv 2602.02943, eq. 9).
+    """min over w, max over theta in the budget, of the mean loss under P_theta (arXiv 2602.02943,
+    eq. 9).
 
     One `update` is one outer epoch: the adversary ascends against the current predictor, `samples`
-    windows are drawn from it, and the predictor takes `predictor_steps` gradient steps on batches whose
-    windows are the adversary's with probability `mix`, real otherwise (1 is the paper's choice).
+    windows are drawn from it, and the predictor takes `predictor_steps` gradient steps on batches
+    whose windows are the adversary's with probability `mix`, real otherwise (1 is the paper's
+    choice).
     `init(key, params, nominal_theta)` starts from a predictor and a score model trained before.
     """
     optimiser = adam(learning_rate, epochs * predictor_steps, weight_decay)

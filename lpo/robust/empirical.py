@@ -1,4 +1,4 @@
-"""Empirical risk minimisation: MSE, DFL and DFL-matched are one update with other losses and starts."""
+"""Empirical risk: MSE, DFL and DFL-matched are one update with other losses and starts."""
 
 from typing import Any, NamedTuple
 
@@ -43,9 +43,12 @@ def descend(
     optimiser: optax.GradientTransformation,
     loss: WindowLoss,
     windows: Array,
-    key: Array,
+    key: Array | None,
 ) -> tuple[PredictorState, Array]:
-    """One gradient step on the mean loss of a batch; dropout is on. Returns the losses [B] before it."""
+    """One gradient step on a batch's mean loss. Returns also the losses [B] before it.
+
+    Dropout is on when `key` is given.
+    """
 
     def mean_loss(params: Any) -> tuple[Array, Array]:
         losses = loss(params, windows, key)
@@ -84,9 +87,9 @@ def empirical_risk(
 ) -> Training:
     """Adam with cosine decay on the mean `loss` of random batches of real windows.
 
-    `init(key, params=None)` starts from `params` when given (DFL-matched continues DFL), else from a
-    fresh network. `update` takes `Windows` as data and reports the batch's mean `loss`; `close` scores
-    the validation part and keeps the best parameters seen, which is early stopping.
+    `init(key, params=None)` starts from `params` when given (DFL-matched continues DFL), else from
+    a fresh network. `update` takes `Windows` as data and reports the batch's mean `loss`; `close`
+    scores the validation part and keeps the best parameters seen, which is early stopping.
     """
     optimiser = adam(learning_rate, steps, weight_decay)
 

@@ -12,8 +12,8 @@ def log_ratio(
 ) -> tuple[Array, Array]:
     r"""log p_new(path) / p_old(path) and half its squared mean shift, both [B].
 
-    `trajectory` [K + 1, B, d] and `noise` [K, B, d] as `sample_fine` leaves them; `eps_old` [K, B, d]
-    what the model that drew them predicted along the way; `coefs` of the whole grid.
+    `trajectory` [K + 1, B, d] and `noise` [K, B, d] as `sample_fine` leaves them; `eps_old` [K, B,
+    d] what the model that drew them predicted along the way; `coefs` of the whole grid.
 
     With $\delta_k = (\mu_{new} - \mu_{old})/\sigma_k$ and $z_k$ the noise of step k,
     $\log r = \sum_k \langle\delta_k, z_k\rangle - |\delta_k|^2/2$: equal to the quadratic form of
@@ -29,7 +29,7 @@ def log_ratio(
 
 
 def advantage(loss: Array) -> Array:
-    """Losses [B] centred and scaled; a loss without a baseline would raise every path's probability."""
+    """Losses [B] centred and scaled: without a baseline, each path's probability would rise."""
     return jax.lax.stop_gradient((loss - jnp.mean(loss)) / (jnp.std(loss) + 1e-8))
 
 

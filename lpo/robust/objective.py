@@ -1,4 +1,4 @@
-"""Losses of a window of demand under a predictor: what every training method of `lpo.robust` descends."""
+"""Losses of a window of demand under a predictor: what every method of `lpo.robust` descends."""
 
 from collections.abc import Callable
 from typing import Any
@@ -12,7 +12,7 @@ from lpo.provision import CapacityTask
 from lpo.workload import Layout, Scaler, pairs
 
 WindowLoss = Callable[..., Array]
-"""`loss(params, windows [B, window] in tokens, key=None) -> [B]`; dropout only when a key is given."""
+"""`loss(params, windows [B, window] in tokens, key=None) -> [B]`; a key switches dropout on."""
 
 
 def loss_scale(task: CapacityTask, scaler: Scaler) -> float:
@@ -30,8 +30,8 @@ def decision_loss(
 ) -> WindowLoss:
     """Regret of the plug-in decision, mean over a window's pairs, divided by `scale`.
 
-    `f(y*(h_w(v)), c) - f(y*(c), c)`: the second term does not depend on w, but without it an adversary
-    would raise the loss by moving demand rather than by making decisions bad.
+    `f(y*(h_w(v)), c) - f(y*(c), c)`: the second term does not depend on w, but without it an
+    adversary would raise the loss by moving demand rather than by making decisions bad.
     (3D-Learning, arXiv 2602.02943, eq. 2; docs/robust.md.)
     """
 
@@ -46,7 +46,7 @@ def decision_loss(
 
 
 def prediction_loss(forecaster: Forecaster, layout: Layout, scale: float) -> WindowLoss:
-    """Squared error (point head) or pinball loss (quantile head), mean over pairs, in units of `scale` tokens."""
+    """Squared error (point head) or pinball loss (quantile head), in units of `scale` tokens."""
 
     def loss(params: Any, windows: Array, key: Array | None = None) -> Array:
         history, target = pairs(windows, layout)

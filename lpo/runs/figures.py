@@ -110,7 +110,7 @@ def score_by_set(
     colour = colours([method for method in methods if method not in baselines])
     figure = Figure(figsize=(9.5, 1.4 + 0.5 * len(sets)), layout="constrained")
     panel = figure.subplots()
-    for i, method in enumerate(sorted(methods, key=lambda method: method not in baselines)):
+    for i, method in enumerate(methods):
         rows = summary[summary["method"] == method]
         offset = 0.5 * (i / max(len(methods) - 1, 1) - 0.5)  # overlapping dots stay apart
         panel.errorbar(
@@ -122,7 +122,7 @@ def score_by_set(
             color=colour.get(method, BASELINE),
             markerfacecolor=colour.get(method, "white"),
             elinewidth=1.2,
-            zorder=3 if method == highlight else 2,
+            zorder=4 if method == highlight else 3 - (method in baselines),
             label=method,
         )
     panel.set_xscale("log" if wide_range(summary["mean"].to_numpy()) else "linear")

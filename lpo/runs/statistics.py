@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 from scipy.stats import t as student
 
-BANDS = ((0.05, 0.95), (0.25, 0.75))
+BANDS = ((0.05, 0.95), (0.25, 0.75))  # quantiles of the windows
+POINTS = 300  # of a training curve: more cannot be seen
 
 
 def mean_interval(table: pd.DataFrame, keys: list[str], score: str) -> pd.DataFrame:
@@ -22,7 +23,7 @@ def mean_interval(table: pd.DataFrame, keys: list[str], score: str) -> pd.DataFr
 
 
 class Curve(NamedTuple):
-    """One metric of one stage over steps: median, least and greatest value over seeds, [steps]."""
+    """One metric of one stage: median, least and greatest value over seeds, each [points]."""
 
     stage: str
     step: np.ndarray
@@ -32,11 +33,17 @@ class Curve(NamedTuple):
 
 
 def curves(metrics: pd.DataFrame, name: str) -> list[Curve]:
-    """The curves of the metric `name`, one a stage, from the long form of `metrics.parquet`."""
+    """The curves of the metric `name`, one a stage, from the long form of `metrics.parquet`.
+
+    Long trainings are reduced to about `POINTS` points: neighbouring steps are taken together.
+    """
     rows = metrics[metrics["name"] == name]
     found = []
     for stage, group in rows.groupby("stage", sort=False):
-        by_step = group.groupby("step")["value"].agg(["median", "min", "max"])
+        first, last = group["step"].min(), group["step"].max()
+        width = max(1, (last - first + 1) // POINTS)
+        point = first + (group["step"] - first) // width * width
+        by_step = group.assign(step=point).groupby("step")["value"].agg(["median", "min", "max"])
         median, low, high = by_step.to_numpy().T
         found.append(Curve(str(stage), by_step.index.to_numpy(), median, low, high))
     return found

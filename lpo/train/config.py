@@ -1,7 +1,9 @@
 """Typed configuration of `python -m lpo.train`, and the checks that types cannot express."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import Any
 
 from lpo.errors import InputError
 from lpo.runs import CommandConfig
@@ -35,17 +37,21 @@ class WorkloadConfig:
 
 @dataclass
 class ProtocolConfig:
-    """Bins, windows and test sets. Seconds, except `context` and `lead`, which count bins."""
+    """Bins, windows and test sets; `context` and `lead` count bins.
+
+    `preset`: the decision task that the protocol is stated for, and `provision.preset`'s default.
+    """
 
     name: ProtocolKind = ProtocolKind.lead_time
     bin_s: float = 60.0
     context: int = 30
     lead: int = 10
+    preset: Preset = Preset.newsvendor
 
 
 @dataclass
 class ForecastConfig:
-    """The network. `widths` is of mlp; `hidden` and `dense` of lstm; `width` and `blocks` of mixer."""
+    """The network: `widths` of mlp; `hidden` and `dense` of lstm; `width` and `blocks` of mixer."""
 
     name: ForecastKind = ForecastKind.mlp
     normalise: NormaliseKind = NormaliseKind.window
@@ -147,84 +153,69 @@ def validate(cfg: TrainConfig) -> None:
     Raises `InputError` with the key, what was given and what is allowed.
     """
     for key in _POSITIVE:
-        _check(cfg, key, lambda value: value > 0, "> 0")
-    if cfg.workload.series_bin_s is not None:
-        _check(cfg, "workload.series_bin_s", lambda value: value > 0, "> 0 seconds")
-    for key in ("seed", "workload.seed", "robust.dual_start", "predictor.weight_decay"):
+        _check(cfg, key, lambda value: value is None or value > 0, "> 0")
+    for key in _NOT_NEGATIVE:
         _check(cfg, key, lambda value: value >= 0, ">= 0")
-    _check(cfg, "robust.mix", lambda value: 0 <= value <= 1, "in [0, 1]")
-    _check(cfg, "forecast.dropout", lambda value: 0 <= value < 1, "in [0, 1)")
-    for key in ("forecast.widths", "forecast.hidden"):
-        _check(cfg, key, lambda value: all(width > 0 for width in value), "widths > 0")
-    _check(cfg, "forecast.hidden", lambda value: len(value) == 2, "two widths, one a layer")
-    _check(cfg, "robust.clip", lambda value: 0 < value < 1, "in (0, 1)")
-    _check(cfg, "diffusion.t_fine", lambda value: 0.001 < value < 1, "in (0.001, 1)")
+    _check(cfg, "robust.mix", lambda mix: 0 <= mix <= 1, "in [0, 1]")
+    _check(cfg, "robust.clip", lambda clip: 0 < clip < 1, "in (0, 1)")
+    _check(cfg, "forecast.dropout", lambda rate: 0 <= rate < 1, "in [0, 1)")
+    _check(cfg, "forecast.widths", lambda sizes: all(size > 0 for size in sizes), "sizes > 0")
+    _check(
+        cfg, "forecast.hidden", lambda sizes: len(sizes) == 2 and min(sizes) > 0, "two sizes > 0"
+    )
+    _check(cfg, "diffusion.t_fine", lambda t: 0.001 < t < 1, "in (0.001, 1)")
+    grid_steps = cfg.diffusion.grid_steps
     _check(
         cfg,
         "diffusion.fine_steps",
-        lambda value: value < cfg.diffusion.grid_steps,
-        f"below diffusion.grid_steps = {cfg.diffusion.grid_steps}",
+        lambda steps: steps < grid_steps,
+        f"below diffusion.grid_steps, which is {grid_steps}",
     )
-    levels = cfg.forecast.levels
-    _check(
-        cfg,
-        "forecast.levels",
-        lambda value: (
-            value == sorted(set(value)) and all(0 < level < 1 for level in value) and value
-        ),
-        "ascending levels in (0, 1)",
-    )
+    _check(cfg, "forecast.levels", _are_levels, "ascending levels in (0, 1)")
     if cfg.provision.preset is Preset.newsvendor and cfg.forecast.head is HeadKind.quantile:
         fractile = cfg.provision.c_under / (cfg.provision.c_under + cfg.provision.c_over)
         _check(
             cfg,
             "forecast.levels",
-            lambda _: levels[0] <= fractile <= levels[-1],
+            lambda levels: levels[0] <= fractile <= levels[-1],
             f"levels that enclose the critical fractile {fractile:.4g}",
         )
-    if cfg.workload.name is WorkloadKind.trace and cfg.workload.path is None:
-        raise InputError("workload.path: not given; allowed: the path of a trace, see docs/data.md")
-    if (
-        cfg.protocol.name is not ProtocolKind.lead_time
-        and cfg.provision.preset is Preset.newsvendor
-    ):
-        raise InputError(
-            f"provision.preset: newsvendor with protocol {cfg.protocol.name.name}; allowed: code, paper"
+    if cfg.workload.name is WorkloadKind.trace:
+        _check(cfg, "workload.path", bool, "the file of a trace (docs/data.md)")
+    if cfg.protocol.name is not ProtocolKind.lead_time:
+        _check(
+            cfg,
+            "provision.preset",
+            lambda preset: preset is not Preset.newsvendor,
+            f"code, paper (under protocol {cfg.protocol.name.name})",
         )
 
 
 _POSITIVE = (
     "seeds",
-    "workload.days",
-    "protocol.bin_s",
-    "protocol.context",
-    "protocol.lead",
-    "forecast.dense",
-    "forecast.width",
-    "forecast.blocks",
+    *(f"workload.{name}" for name in ("days", "series_bin_s")),
+    *(f"protocol.{name}" for name in ("bin_s", "context", "lead")),
+    *(f"forecast.{name}" for name in ("dense", "width", "blocks")),
     *(f"predictor.{name}" for name in ("steps", "batch", "learning_rate", "segment_steps")),
-    *(
-        f"diffusion.{name}"
-        for name in (
-            "width blocks steps batch learning_rate segment_steps grid_steps fine_steps "
-            "quality_windows likelihood_windows"
-        ).split()
-    ),
-    "provision.c_over",
-    "provision.c_under",
-    *(
-        f"robust.{name}"
-        for name in (
-            "epochs inner_steps predictor_steps samples paths draws learning_rate "
-            "predictor_learning_rate epsilon dual_rate kl_stop"
-        ).split()
-    ),
+    *(f"diffusion.{name}" for name in ("width", "blocks", "steps", "batch", "learning_rate")),
+    *(f"diffusion.{name}" for name in ("segment_steps", "grid_steps", "fine_steps")),
+    *(f"diffusion.{name}" for name in ("quality_windows", "likelihood_windows")),
+    *(f"provision.{name}" for name in ("c_over", "c_under")),
+    *(f"robust.{name}" for name in ("epochs", "inner_steps", "predictor_steps", "samples")),
+    *(f"robust.{name}" for name in ("paths", "draws", "epsilon", "dual_rate", "kl_stop")),
+    *(f"robust.{name}" for name in ("learning_rate", "predictor_learning_rate")),
 )
+_NOT_NEGATIVE = ("seed", "workload.seed", "robust.dual_start", "predictor.weight_decay")
 
 
-def _check(cfg: TrainConfig, key: str, allowed, words: str) -> None:
-    value = cfg
+def _are_levels(levels: list[float]) -> bool:
+    return bool(levels) and levels == sorted(set(levels)) and 0 < levels[0] <= levels[-1] < 1
+
+
+def _check(cfg: TrainConfig, key: str, allowed: Callable[[Any], bool], words: str) -> None:
+    value: Any = cfg
     for name in key.split("."):
         value = getattr(value, name)
     if not allowed(value):
-        raise InputError(f"{key}: {value} given; allowed: {words}")
+        given = value.name if isinstance(value, Enum) else value
+        raise InputError(f"{key}: {given} given; allowed: {words}")

@@ -1,4 +1,4 @@
-"""The stages of a run: which trainings give the experiment's method and those it is compared with."""
+"""The stages of a run: trainings of the experiment's method and of those it is compared with."""
 
 from functools import partial
 from typing import Any, NamedTuple
@@ -51,7 +51,7 @@ class Results(NamedTuple):
 def train_methods(
     cfg: TrainConfig, stages: Stages, problem: workload.Problem, task: provision.CapacityTask
 ) -> Results:
-    """Train the experiment's method and all of `cfg.compare`, each once, DFL before what starts from it."""
+    """Train the experiment's method and `cfg.compare`, each once, DFL before its followers."""
     wanted = {*cfg.compare, cfg.robust.method}
     robust_methods = {MethodKind.dro_diffusion, MethodKind.dro_diffusion_ppo}
     if wanted & (robust_methods | {MethodKind.dfl_matched}):
@@ -199,6 +199,6 @@ def _train_robust(
         segment_steps=1,
         timing="robust_training",
         init=(start.params, score.params),
-        data_axes=robust.RobustData(None, robust.Nominal(0, None)),  # pyright: ignore
+        data_axes=robust.DATA_AXES,
     )
     return Trained(start.forecaster, state.predictor.best), Players(score, state.adversary.theta)

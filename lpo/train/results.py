@@ -1,7 +1,5 @@
 """What a finished run shows: tables, figures, the terminal table and the report."""
 
-import re
-
 import pandas as pd
 
 from lpo import provision, workload
@@ -39,7 +37,7 @@ def write_results(
     seeds: list[int],
     samples: Samples | None,
 ) -> dict[str, float]:
-    """Score `predictions`, write tables, figures and report, print the table; returns the metrics."""
+    """Score `predictions`, write tables, figures, report; print the table; return the metrics."""
     method, column = cfg.robust.method.name, score_name(task)
     table = regret_table(predictions, problem, task, seeds)
     metrics = summary_metrics(table, task, problem.own, method)
@@ -50,8 +48,8 @@ def write_results(
     tables = {
         "overview": ResultTable(
             "Methods",
-            f"{label}, mean over {len(seeds)} seed(s): own test part {problem.own}, and the average "
-            f"and the worst of {len(problem.tests) - 1} shifted sets. Lower is better.",
+            f"{label}, mean over {len(seeds)} seed(s): own test part {problem.own}, and the "
+            f"average and the worst of {len(problem.tests) - 1} shifted sets. Lower is better.",
             overview,
         ),
         "regret": ResultTable(
@@ -112,8 +110,8 @@ def _overview(metrics: dict[str, float], methods: list[str]) -> pd.DataFrame:
 def _opening(problem: workload.Problem) -> str:
     protocol = problem.protocol
     sentences = [
-        f"Protocol {protocol.name}: bins of {protocol.bin_s:g} s, {protocol.context} bins seen, decision "
-        f"for the bin {protocol.lead} ahead; {len(problem.train)} training and "
+        f"Protocol {protocol.name}: bins of {protocol.bin_s:g} s, {protocol.context} bins seen, "
+        f"decision for the bin {protocol.lead} ahead; {len(problem.train)} training and "
         f"{len(problem.validation)} validation windows.",
         f"Warning: {protocol.warning}." if protocol.warning else "",
         *(f"Note: {note}." for note in problem.notes),
@@ -143,7 +141,7 @@ def _pictures(
     pictures = {
         "regret_by_set": picture(
             "Score by test set",
-            "Every method and rule on every test set; grey: rules that learn nothing. The oracle is at 0.",
+            "Every method and rule on every test set; grey: rules that learn nothing.",
             "score_by_set",
             table[table["method"] != "oracle"],
             column,
@@ -153,7 +151,7 @@ def _pictures(
         ),
         "training_curves": picture(
             "Training",
-            "Loss and validation loss of every stage; the adversary's growth, multiplier and worst case.",
+            "Losses of every stage; the adversary's growth, multiplier and worst case.",
             "training_curves",
             curves,
         ),
@@ -161,7 +159,7 @@ def _pictures(
     if samples is not None:
         pictures["windows"] = picture(
             "Real, sampled and worst-case windows",
-            "Held-out windows, samples of the score model, and what the adversary makes of the same noise.",
+            "Held-out windows, samples of the score model, the adversary on the same noise.",
             "windows",
             samples.real,
             samples.nominal,
@@ -173,7 +171,7 @@ def _pictures(
 
 def _curves(metrics: pd.DataFrame) -> pd.DataFrame:
     """Metrics with one row a seed: the rows `<metric>/seed_<i>` where there are several seeds."""
-    by_seed = metrics[metrics["name"].str.contains("/seed_")]
+    by_seed = metrics.loc[metrics["name"].str.contains("/seed_")]
     if by_seed.empty:
         return metrics
-    return by_seed.assign(name=by_seed["name"].map(lambda name: re.sub(r"/seed_\d+$", "", name)))
+    return by_seed.assign(name=by_seed["name"].str.replace(r"/seed_\d+$", "", regex=True))

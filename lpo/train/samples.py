@@ -17,8 +17,8 @@ from lpo.train.methods import Players
 class Samples(NamedTuple):
     """Windows in tokens, [n, window]: held-out real ones, and what both models draw from one seed.
 
-    `worst` starts from the same noise as `nominal`. `quality`: one row a seed and model; distances of
-    samples from real training windows in standardised units.
+    `worst` starts from the same noise as `nominal`. `quality`: one row a seed and model; distances
+    of samples from real training windows in standardised units.
     """
 
     real: np.ndarray
@@ -36,8 +36,8 @@ def draw_samples(
 ) -> Samples:
     """Sample the nominal model and the adversary with common noise and measure both.
 
-    `keys` [seeds, 2]. `nll_nats`: mean probability-flow negative log-likelihood of held-out standardised
-    windows, nats per window.
+    `keys` [seeds, 2]. `nll_nats`: mean probability-flow negative log-likelihood of held-out
+    standardised windows, nats per window.
     """
     score = players.score
     coefs = diffusion.make_coefficients(score.sde, score.grid.times)

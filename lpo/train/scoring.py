@@ -95,17 +95,17 @@ def summary_metrics(
 ) -> dict[str, float]:
     """`regret/<method>/own`, `/average` and `/worst` over the shifted sets, means over seeds.
 
-    `regret/own`, `regret/average` and `regret/worst` are those of the experiment's `method`. Metrics of
-    shifted sets are absent where there are none.
+    `regret/own`, `regret/average` and `regret/worst` are those of the experiment's `method`.
+    Metrics of shifted sets are absent where there are none.
     """
     metrics: dict[str, float] = {}
     column = score_name(task)
     for name, rows in table.groupby("method", sort=False):
-        shifted = rows[rows["test_set"] != own].groupby("seed")[column]
-        metrics[f"regret/{name}/own"] = float(rows.loc[rows["test_set"] == own, column].mean())
-        if len(shifted):
-            metrics[f"regret/{name}/average"] = float(shifted.mean().mean())
-            metrics[f"regret/{name}/worst"] = float(shifted.max().mean())
+        scores = rows.pivot(index="seed", columns="test_set", values=column).astype(float)
+        metrics[f"regret/{name}/own"] = float(scores.pop(own).to_numpy().mean())
+        if scores.columns.size:
+            metrics[f"regret/{name}/average"] = float(scores.to_numpy().mean())
+            metrics[f"regret/{name}/worst"] = float(scores.to_numpy().max(axis=1).mean())
     for part in ("average", "worst", "own"):
         if f"regret/{method}/{part}" in metrics:
             metrics[f"regret/{part}"] = metrics[f"regret/{method}/{part}"]
@@ -117,18 +117,18 @@ def interval_tables(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """(intervals, paired differences) of the task's score; negative differences favour the method.
 
-    `seed_*`: t-interval over seeds; `window_*`: moving-block bootstrap over windows of the mean over
-    seeds. Columns are in the score's unit.
+    `seed_*`: t-interval over seeds; `window_*`: moving-block bootstrap over windows of the mean
+    over seeds. Columns are in the score's unit.
     """
     overlap = -(-problem.layout.window // problem.protocol.test_stride)
     block = BLOCK_WINDOWS if overlap == 1 else max(BLOCK_WINDOWS, 2 * overlap)
     intervals, paired = [], []
     for test_set, windows in problem.tests.items():
         _, target = workload.pairs(windows.astype(np.float64), problem.layout)
-        oracle = task.cost(task.optimum(target), target)
+        oracle = np.asarray(task.cost(task.optimum(target), target))
         unit = -oracle.sum(-1) if task.normalised else target.sum(-1)
         excess = {
-            each.method: (task.cost(task.decide(each.by_set[test_set]), target) - oracle).sum(-1)
+            each.method: np.asarray(provision.regret(task, each.by_set[test_set], target)).sum(-1)
             for each in predictions
         }
         for method, mine in excess.items():
@@ -145,7 +145,7 @@ def interval_tables(
 
 
 def _estimate(name: str, excess: np.ndarray, unit: np.ndarray, block: int) -> dict[str, float]:
-    """Mean over seeds of the ratio of sums for excess [seeds, n] and unit [n], and both intervals."""
+    """Mean over seeds of the ratio of sums of excess [seeds, n] and unit [n]; both intervals."""
     by_seed = ratio_of_sums(excess, np.broadcast_to(unit, excess.shape))
     over_seeds = seed_interval(by_seed)
     over_windows = block_interval(excess.mean(axis=0), unit, block=block)

@@ -1,4 +1,4 @@
-"""Runs a stage of training: segments of the one loop, with checkpoint, metrics, progress and tracking."""
+"""A stage of training: segments of the one loop with checkpoint, metrics, progress, tracking."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -25,8 +25,8 @@ class TrainingFailed(RuntimeError):
 class Stages:
     """The stages of one run, in the order in which they are asked for.
 
-    `keys`: [seeds, 2]. `timings_s` collects seconds by kind of work; `steps` counts all steps of the run
-    so far, which is the tracker's axis.
+    `keys`: [seeds, 2]. `timings_s` collects seconds by kind of work; `steps` counts all steps of
+    the run so far, which is the tracker's axis.
     """
 
     folder: RunFolder
@@ -52,10 +52,11 @@ class Stages:
         init: tuple[Any, ...] = (),
         data_axes: Any = None,
     ) -> Any:
-        """Train stage `name` to its end, from its last checkpoint if there is one; returns the state.
+        """Train stage `name` to its end, from its last checkpoint if there is one; returns the
+        state.
 
-        `init`: further arguments of `training.init`, each a pytree with a leading seed axis. `timing`: the
-        entry of `timings_s` that the seconds go to; compilation goes to `compile`.
+        `init`: further arguments of `training.init`, each a pytree with a leading seed axis.
+        `timing`: the entry of `timings_s` that the seconds go to; compilation goes to `compile`.
 
         Raises `TrainingFailed` when a number is not finite.
         """
@@ -121,7 +122,10 @@ def _last_means(segment: Segment) -> dict[str, float]:
 
 
 def _long_form(name: str, segment: Segment) -> pd.DataFrame:
-    """Rows step (steps done), stage, name, value: means over seeds, and `<metric>/seed_<i>` if several."""
+    """Rows step (steps done), stage, name, value: means over seeds.
+
+    With several seeds there are also rows `<metric>/seed_<i>`.
+    """
     frames = []
     for metric, rows in segment.metrics.items():
         series = {metric: rows.mean(axis=0)}

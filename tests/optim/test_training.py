@@ -1,4 +1,4 @@
-"""The loop: equal to plain gradient descent, resumable, vmapped over seeds, compiled once, refuses NaN."""
+"""The loop: plain gradient descent, resumable, vmapped over seeds, compiled once, refuses NaN."""
 
 import jax
 import jax.numpy as jnp
@@ -105,6 +105,6 @@ def test_adam_bounds_the_gradient_and_decays_to_zero():
     state = optimiser.init(params)
     for _ in range(10):
         change, state = optimiser.update(jnp.full(3, 1e6), state, params)
-        assert np.all(np.abs(change) <= 0.1 + 1e-6)
+        assert jnp.max(jnp.abs(jnp.asarray(change))) <= 0.1 + 1e-6
     change, _ = optimiser.update(jnp.ones(3), state, params)
-    np.testing.assert_allclose(change, 0.0, atol=1e-8)
+    assert jnp.max(jnp.abs(jnp.asarray(change))) < 1e-8

@@ -1,4 +1,4 @@
-"""A tiny problem shared by the tests of training: noisy cycles, a small network, a Gaussian score model."""
+"""A tiny problem for the tests of training: noisy cycles, a small net, a Gaussian score model."""
 
 from typing import NamedTuple
 
@@ -16,7 +16,7 @@ class Tiny(NamedTuple):
     windows: robust.Windows
     predictor: forecast.Forecaster
     task: provision.CapacityTask
-    loss: robust.objective.WindowLoss
+    loss: robust.WindowLoss
     model: diffusion.ScoreModel
     sde: diffusion.VPSDE
     grid: diffusion.Grid

@@ -35,7 +35,7 @@ def ascend(tiny, nominal, epochs=3, **settings):
     return state, rows
 
 
-@pytest.mark.parametrize("budget, epsilon", [("eps_mse", 0.002), ("likelihood", 0.5)])
+@pytest.mark.parametrize(("budget", "epsilon"), [("eps_mse", 0.002), ("likelihood", 0.5)])
 def test_every_ascent_step_raises_the_loss_and_stays_inside_the_budget(
     tiny, nominal, budget, epsilon
 ):

@@ -28,8 +28,9 @@ def train(tiny, nominal, seeds=1, epochs=2, **options):
     theta = jax.tree.map(lambda x: np.broadcast_to(x, (seeds, *x.shape)), nominal.theta)
     state = jax.vmap(training.init)(keys, params, theta)
     data = robust.RobustData(tiny.windows, robust.Nominal(theta, nominal.windows))
-    axes = robust.RobustData(None, robust.Nominal(0, None))
-    return list(run(training, keys, state, data, steps=epochs, segment_steps=1, data_axes=axes))
+    return list(
+        run(training, keys, state, data, steps=epochs, segment_steps=1, data_axes=robust.DATA_AXES)
+    )
 
 
 @pytest.fixture(scope="module")

@@ -1,10 +1,11 @@
-"""Empirical risk: the trained predictor approaches the optimum that the task's mathematics gives."""
+"""Empirical risk: the predictor approaches the optimum that the task's mathematics gives."""
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from jax.flatten_util import ravel_pytree
 
 from lpo import forecast, provision, robust, workload
 from lpo.optim import run, seed_keys
@@ -60,8 +61,8 @@ def test_gradient_step_is_the_finite_difference_of_the_mean_loss(tiny):
     params = tiny.predictor.init(jax.random.PRNGKey(0))
     rows = tiny.windows.train[:64]
     state, losses = descend(start_predictor(params, optimiser), optimiser, loss, rows, None)
-    flat, unravel = jax.flatten_util.ravel_pytree(params)
-    step = jax.flatten_util.ravel_pytree(state.params)[0] - flat
+    flat, unravel = ravel_pytree(params)
+    step = ravel_pytree(state.params)[0] - flat
     direction = step / jnp.linalg.norm(step)
 
     def mean_loss(amount):

@@ -1,4 +1,4 @@
-"""The log ratio of diffusion paths: Girsanov's identities and both gradient estimators in closed form."""
+"""The log ratio of diffusion paths: Girsanov's identities, both gradient estimators."""
 
 import jax
 import jax.numpy as jnp
