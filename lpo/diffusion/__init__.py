@@ -1,3 +1,5 @@
+"""What could demand look like: a score model of windows, its samplers, likelihood and quality."""
+
 from lpo.diffusion.kernel import Coefficients as Coefficients
 from lpo.diffusion.kernel import Grid as Grid
 from lpo.diffusion.kernel import calibrate as calibrate

@@ -119,8 +119,9 @@ def sliced_wasserstein(
 def two_sample_auc(a: np.ndarray, b: np.ndarray, *, seed: int = 0, folds: int = 5) -> float:
     """Held-out AUC of boosted trees told to separate two sets of windows; 0.5: they cannot.
 
-    Inputs are the windows and their features. Mean over `folds` contiguous folds, not shuffled
-    ones: windows that overlap would otherwise be in the fitted and in the scored part.
+    Inputs are the windows and their features; the value is the mean over `folds` shuffled folds.
+    Windows of one side must not overlap each other: trees recognise those that share bins with the
+    fitted part, which reads as a difference (docs/diffusion.md, section 6).
     Reference: Lopez-Paz and Oquab, Revisiting classifier two-sample tests, 2017.
     """
     a, b = _checked("a", a), _checked("b", b)
@@ -129,14 +130,15 @@ def two_sample_auc(a: np.ndarray, b: np.ndarray, *, seed: int = 0, folds: int = 
     label = np.repeat([0, 1], [len(a), len(b)])
     trees = HistGradientBoostingClassifier(max_iter=50, random_state=seed)
     trees.set_params(early_stopping=False)
+    split = StratifiedKFold(folds, shuffle=True, random_state=seed)
     # one thread: on a busy machine the short parallel sections cost forty times what they save
     with threadpool_limits(1, user_api="openmp"):
-        scores = cross_val_score(trees, inputs, label, cv=StratifiedKFold(folds), scoring="roc_auc")
+        scores = cross_val_score(trees, inputs, label, cv=split, scoring="roc_auc")
     return float(np.mean(scores))
 
 
 def assess(real: np.ndarray, generated: np.ndarray, *, seed: int = 0) -> Quality:
-    """All distances of `generated` [m, N] from `real` [n, N], both standardised."""
+    """All distances of `generated` [m, N] from `real` [n, N]: standardised, not overlapping."""
     return Quality(
         window_frechet=window_frechet(real, generated),
         sliced_wasserstein=sliced_wasserstein(real, generated, seed=seed),

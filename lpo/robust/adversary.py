@@ -1,5 +1,6 @@
 """The inner maximisation of 3D-Learning: a score model moves towards windows that cost more."""
 
+from collections.abc import Callable
 from typing import Any, Literal, NamedTuple
 
 import jax
@@ -10,12 +11,11 @@ from jax import Array
 from lpo.diffusion import (
     VPSDE,
     Coefficients,
+    EpsFn,
     Grid,
-    Objective,
     ScoreModel,
     eps_mse,
     likelihood_loss,
-    make_coefficients,
     sample_coarse,
     sample_fine,
     trajectory_eps,
@@ -64,23 +64,30 @@ class AdversaryState(NamedTuple):
 
 
 class Nominal(NamedTuple):
-    """What the adversary may not change: score model `theta`, standardised real windows [n, d]."""
+    """What the adversary may not change.
+
+    `theta`: the pretrained score model; `coefs`: the reverse kernel on the whole grid, calibrated
+    to it (`lpo.diffusion.calibrate`); `windows`: standardised real windows [n, d].
+    """
 
     theta: Any
+    coefs: Coefficients
     windows: Array
 
 
 class Adversary(NamedTuple):
     """The functions of an inner maximiser, all for one seed.
 
-    `init(nominal_theta)`; `ascend(key, state, nominal, params, constraint_key) -> (state,
+    `init(nominal) -> state`; `ascend(key, state, nominal, params, constraint_key) -> (state,
     metrics)`, one outer epoch of ascent against the predictor `params`, ending inside the budget;
-    `sample(key, theta, nominal_theta, count) -> windows [count, d]` in tokens.
+    `sample(key, theta, nominal, count) -> windows [count, d]` in tokens.
     """
 
-    init: Any
-    ascend: Any
-    sample: Any
+    init: Callable[[Nominal], AdversaryState]
+    ascend: Callable[
+        [Array, AdversaryState, Nominal, Any, Array], tuple[AdversaryState, dict[str, Array]]
+    ]
+    sample: Callable[[Array, Any, Nominal, int], Array]
 
 
 def make_adversary(
@@ -98,70 +105,85 @@ def make_adversary(
     last K steps are the adversary's. Windows leave the standardised space by the train scaler alone
     and are cut at zero demand, never re-scaled.
     """
-    coefs = make_coefficients(sde, grid.times)
     t_fine = float(grid.times[grid.fine])
     budgets = {"eps_mse": eps_mse, "likelihood": likelihood_loss}
-    objective: Objective = budgets[settings.budget](sde, hi=t_fine)
+    objective = budgets[settings.budget](sde, hi=t_fine)
     optimiser = optax.chain(optax.clip_by_global_norm(1.0), optax.adam(settings.learning_rate))
 
-    def eps_of(theta: Any):
+    def eps_of(theta: Any) -> EpsFn:
         return lambda x, t: model.apply(theta, x, t)
+
+    def starts(key: Array, nominal: Nominal, count: int) -> tuple[Array, Array]:
+        coarse_key, noise_key = jax.random.split(key)
+        x_k = sample_coarse(coarse_key, eps_of(nominal.theta), count, dim, grid, nominal.coefs)
+        return x_k, jax.random.normal(noise_key, (grid.fine, count, dim))
 
     def tokens(x0: Array) -> Array:
         return jnp.maximum(unstandardise(x0, scaler), 0.0)
 
-    def starts(key: Array, nominal_theta: Any, count: int) -> tuple[Array, Array]:
-        coarse_key, noise_key = jax.random.split(key)
-        x_k = sample_coarse(coarse_key, eps_of(nominal_theta), count, dim, grid, coefs)
-        return x_k, jax.random.normal(noise_key, (grid.fine, count, dim))
-
-    def init(nominal_theta: Any) -> AdversaryState:
-        return AdversaryState(
-            nominal_theta, optimiser.init(nominal_theta), jnp.asarray(settings.dual_start)
-        )
+    def init(nominal: Nominal) -> AdversaryState:
+        alpha = jnp.full((), settings.dual_start, jnp.float32)
+        return AdversaryState(nominal.theta, optimiser.init(nominal.theta), alpha)
 
     def ascend(
         key: Array, state: AdversaryState, nominal: Nominal, params: Any, constraint_key: Array
     ) -> tuple[AdversaryState, dict[str, Array]]:
-        x_k, noise = starts(key, nominal.theta, settings.paths)
+        x_k, noise = starts(key, nominal, settings.paths)
         draws = objective.draw(constraint_key, nominal.windows, settings.draws)
         growth = growth_of(model, objective, nominal.theta, draws)
 
-        def window_losses(theta: Any) -> Array:
-            return loss(params, tokens(sample_fine(eps_of(theta), x_k, noise, coefs)[0]))
+        def paths(theta: Any) -> tuple[Array, Array]:
+            """Window losses [B] and trajectories of a model on the epoch's starts and noises."""
+            x0, trajectory = sample_fine(eps_of(theta), x_k, noise, nominal.coefs)
+            return loss(params, tokens(x0)), trajectory
 
-        gain = _gain(settings, coefs, eps_of, state.theta, x_k, noise, tokens, loss, params)
+        def log_ratio_to(theta: Any, trajectory: Array) -> Callable[[Any], tuple[Array, Array]]:
+            eps_old = trajectory_eps(eps_of(theta), trajectory, nominal.coefs)
+            return lambda new: log_ratio(eps_of(new), eps_old, trajectory, noise, nominal.coefs)
+
+        if settings.estimator == "pathwise":
+
+            def gain(theta: Any) -> tuple[Array, Array]:
+                return jnp.mean(paths(theta)[0]), jnp.zeros(())
+
+        else:
+            losses, trajectory = paths(state.theta)
+            ratio, weight = log_ratio_to(state.theta, trajectory), advantage(losses)
+
+            def gain(theta: Any) -> tuple[Array, Array]:
+                log_r, half_square = ratio(theta)
+                # the same divergence as mean(-log r), without the noise of its martingale part
+                return clipped_surrogate(log_r, weight, settings.clip), jnp.mean(half_square)
 
         def lagrangian(theta: Any, alpha: Array) -> tuple[Array, tuple[Array, Array]]:
-            value, path_kl = gain(theta)
+            value, divergence = gain(theta)
             excess = growth(theta)
-            return alpha * excess - value, (excess, path_kl)
+            return alpha * excess - value, (excess, divergence)
 
         def step(carry: tuple[AdversaryState, Array], _: None):
             now, stopped = carry
-            gradient, (excess, path_kl) = jax.grad(lagrangian, has_aux=True)(now.theta, now.alpha)
+            gradient, (excess, divergence) = jax.grad(lagrangian, has_aux=True)(
+                now.theta, now.alpha
+            )
             change, optimiser_state = optimiser.update(gradient, now.optimiser)
             alpha = dual_step(
                 now.alpha, excess, settings.epsilon, settings.dual_rate, settings.dual_ceiling
             )
-            stopped = stopped | (path_kl > settings.kl_stop)
             moved = AdversaryState(optax.apply_updates(now.theta, change), optimiser_state, alpha)
+            stopped = stopped | (divergence > settings.kl_stop)
             after = jax.tree.map(lambda new, old: jnp.where(stopped, old, new), moved, now)
             return (after, stopped), None
 
-        before = jnp.mean(window_losses(nominal.theta))
-        (state, _), _ = jax.lax.scan(
-            step, (state, jnp.asarray(False)), None, length=settings.inner_steps
-        )
+        start = (state, jnp.zeros((), bool))
+        (state, _), _ = jax.lax.scan(step, start, None, length=settings.inner_steps)
         theta, fraction = step_back(
             nominal.theta, state.theta, growth, settings.slack * settings.epsilon
         )
-        path = sample_fine(eps_of(nominal.theta), x_k, noise, coefs)[1]
-        eps_nominal = trajectory_eps(eps_of(nominal.theta), path, coefs)
-        _, half_square = log_ratio(eps_of(theta), eps_nominal, path, noise, coefs)
+        nominal_losses, nominal_trajectory = paths(nominal.theta)
+        _, half_square = log_ratio_to(nominal.theta, nominal_trajectory)(theta)
         metrics = {
-            "nominal_loss": before,
-            "worst_case_loss": jnp.mean(window_losses(theta)),
+            "nominal_loss": jnp.mean(nominal_losses),
+            "worst_case_loss": jnp.mean(paths(theta)[0]),
             "growth": growth(theta),
             "alpha": state.alpha,
             "path_kl": jnp.mean(half_square),
@@ -169,30 +191,8 @@ def make_adversary(
         }
         return state._replace(theta=theta), metrics
 
-    def sample(key: Array, theta: Any, nominal_theta: Any, count: int) -> Array:
-        x_k, noise = starts(key, nominal_theta, count)
-        return tokens(sample_fine(eps_of(theta), x_k, noise, coefs)[0])
+    def sample(key: Array, theta: Any, nominal: Nominal, count: int) -> Array:
+        x_k, noise = starts(key, nominal, count)
+        return tokens(sample_fine(eps_of(theta), x_k, noise, nominal.coefs)[0])
 
     return Adversary(init, ascend, sample)
-
-
-def _gain(settings, coefs: Coefficients, eps_of, old, x_k, noise, tokens, loss, params):
-    """theta -> (what is ascended, path KL from the model that drew the paths)."""
-    if settings.estimator == "pathwise":
-
-        def pathwise(theta: Any) -> tuple[Array, Array]:
-            x0, _ = sample_fine(eps_of(theta), x_k, noise, coefs)
-            return jnp.mean(loss(params, tokens(x0))), jnp.zeros(())
-
-        return pathwise
-
-    x0, path = sample_fine(eps_of(old), x_k, noise, coefs)
-    eps_old = trajectory_eps(eps_of(old), path, coefs)
-    weight = advantage(loss(params, tokens(x0)))
-
-    def surrogate(theta: Any) -> tuple[Array, Array]:
-        log_r, half_square = log_ratio(eps_of(theta), eps_old, path, noise, coefs)
-        # the same divergence as mean(-log r), without the noise of its martingale part
-        return clipped_surrogate(log_r, weight, settings.clip), jnp.mean(half_square)
-
-    return surrogate

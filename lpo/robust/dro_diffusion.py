@@ -27,7 +27,8 @@ class RobustData(NamedTuple):
 
 
 _SHARED: Any = None
-DATA_AXES = RobustData(real=_SHARED, nominal=Nominal(theta=0, windows=_SHARED))
+_EACH: Any = 0
+DATA_AXES = RobustData(real=_SHARED, nominal=Nominal(theta=_EACH, coefs=_EACH, windows=_SHARED))
 """Which leaves have a seed axis, for `lpo.optim.run`: every seed has its own score model."""
 
 
@@ -58,19 +59,19 @@ def dro_diffusion(
     windows are drawn from it, and the predictor takes `predictor_steps` gradient steps on batches
     whose windows are the adversary's with probability `mix`, real otherwise (1 is the paper's
     choice).
-    `init(key, params, nominal_theta)` starts from a predictor and a score model trained before.
+    `init(key, params, nominal)` starts from a predictor and a score model trained before.
     """
     optimiser = adam(learning_rate, epochs * predictor_steps, weight_decay)
 
-    def init(key: Array, params: Any, nominal_theta: Any) -> RobustState:
-        return RobustState(start_predictor(params, optimiser), adversary.init(nominal_theta), key)
+    def init(key: Array, params: Any, nominal: Nominal) -> RobustState:
+        return RobustState(start_predictor(params, optimiser), adversary.init(nominal), key)
 
     def update(key: Array, state: RobustState, data: RobustData):
         ascent_key, sample_key, descent_key = jax.random.split(key, 3)
         player, metrics = adversary.ascend(
             ascent_key, state.adversary, data.nominal, state.predictor.params, state.constraint_key
         )
-        imagined = adversary.sample(sample_key, player.theta, data.nominal.theta, samples)
+        imagined = adversary.sample(sample_key, player.theta, data.nominal, samples)
 
         def step(predictor: PredictorState, step_key: Array):
             real_key, imagined_key, mix_key, dropout_key = jax.random.split(step_key, 4)

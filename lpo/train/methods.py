@@ -3,7 +3,9 @@
 from functools import partial
 from typing import Any, NamedTuple
 
+import jax
 import jax.numpy as jnp
+from jax import Array
 
 from lpo import diffusion, forecast, provision, robust, workload
 from lpo.optim import adam
@@ -26,12 +28,15 @@ class Trained(NamedTuple):
 
 
 class ScoreTrained(NamedTuple):
-    """A trained score model with its sampling grid; `params` has a leading seed axis."""
+    """A trained score model with its sampling grid and what the adversary may not change.
+
+    The leaves of `nominal` have a leading seed axis, its windows excepted.
+    """
 
     model: diffusion.ScoreModel
     sde: diffusion.VPSDE
     grid: diffusion.Grid
-    params: Any
+    nominal: robust.Nominal
 
 
 class Players(NamedTuple):
@@ -124,22 +129,29 @@ def _fit(
 
 
 def train_score(cfg: DiffusionConfig, stages: Stages, problem: workload.Problem) -> ScoreTrained:
-    """Pretrain the nominal score model on standardised training windows."""
+    """Pretrain the nominal score model on standardised windows, and calibrate its kernel."""
     sde = diffusion.VPSDE()
     model = diffusion.score_network(problem.layout.window, cfg.width, cfg.blocks, sde=sde)
-    training = diffusion.make_score_training(
-        model, sde, adam(cfg.learning_rate, cfg.steps), cfg.batch
-    )
+    windows = jnp.asarray(workload.standardise(problem.train, problem.scaler))
     state = stages.run(
         "score",
-        training,
-        jnp.asarray(workload.standardise(problem.train, problem.scaler)),
+        diffusion.make_score_training(model, sde, adam(cfg.learning_rate, cfg.steps), cfg.batch),
+        windows,
         steps=cfg.steps,
         segment_steps=cfg.segment_steps,
         timing="score_training",
     )
     grid = diffusion.make_grid(sde, cfg.grid_steps, cfg.fine_steps, cfg.t_fine)
-    return ScoreTrained(model, sde, grid, state.average)
+    coefs = diffusion.make_coefficients(sde, grid.times)
+
+    def calibrated(key: Array, theta: Any) -> diffusion.Coefficients:
+        return diffusion.calibrate(key, partial(model.apply, theta), windows, coefs, sde)
+
+    calibrate = jax.jit(jax.vmap(calibrated))
+    nominal = robust.Nominal(
+        state.average, calibrate(stages.key("calibrate"), state.average), windows
+    )
+    return ScoreTrained(model, sde, grid, nominal)
 
 
 def adversary_settings(cfg: RobustConfig, method: MethodKind) -> robust.AdversarySettings:
@@ -189,16 +201,15 @@ def _train_robust(
         learning_rate=cfg.robust.predictor_learning_rate,
         weight_decay=cfg.predictor.weight_decay,
     )
-    standardised = jnp.asarray(workload.standardise(problem.train, problem.scaler))
-    data = robust.RobustData(windows, robust.Nominal(score.params, standardised))
     state = stages.run(
         method.name,
         training,
-        data,
+        robust.RobustData(windows, score.nominal),
         steps=cfg.robust.epochs,
         segment_steps=1,
         timing="robust_training",
-        init=(start.params, score.params),
+        init=(start.params, score.nominal),
+        init_axes=(0, robust.DATA_AXES.nominal),
         data_axes=robust.DATA_AXES,
     )
     return Trained(start.forecaster, state.predictor.best), Players(score, state.adversary.theta)

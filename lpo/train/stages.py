@@ -50,6 +50,7 @@ class Stages:
         segment_steps: int,
         timing: str,
         init: tuple[Any, ...] = (),
+        init_axes: tuple[Any, ...] | None = None,
         data_axes: Any = None,
     ) -> Any:
         """Train stage `name` to its end, from its last checkpoint if there is one; returns the
@@ -61,7 +62,8 @@ class Stages:
         Raises `TrainingFailed` when a number is not finite.
         """
         init_keys, step_keys = jnp.moveaxis(jax.vmap(jax.random.split)(self.key(name)), 1, 0)
-        state = jax.jit(jax.vmap(training.init))(init_keys, *init)
+        axes = init_axes or (0,) * len(init)
+        state = jax.jit(jax.vmap(training.init, in_axes=(0, *axes)))(init_keys, *init)
         start, found = 0, self.checkpoints.latest(name, state)
         if found is not None:
             start, state = found
@@ -113,7 +115,8 @@ class Stages:
 
     def _forget_after(self, name: str, step: int) -> None:
         metrics = self.folder.read_metrics()
-        self.folder.write_metrics(metrics[(metrics["stage"] != name) | (metrics["step"] <= step)])
+        kept = (metrics["stage"] != name) | (metrics["step"] <= step)
+        self.folder.write_metrics(metrics.loc[kept, :])
 
 
 def _last_means(segment: Segment) -> dict[str, float]:

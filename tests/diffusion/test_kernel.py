@@ -7,6 +7,7 @@ import pytest
 
 from lpo.diffusion import (
     VPSDE,
+    calibrate,
     first_steps,
     make_coefficients,
     make_grid,
@@ -110,6 +111,21 @@ def test_bias_of_the_chain_is_of_first_order_in_the_step(gaussian):
         bias.append(variance / gaussian.sd**2 - 1.0)
     assert np.all(bias[0] < 0.0) and np.all(bias[0] > -0.2)
     np.testing.assert_allclose(np.log(bias[1] / bias[2]) / np.log(4.0), 1.0, atol=0.1)
+
+
+def test_calibrated_variance_is_the_exact_one_of_isotropic_gaussian_data(gaussian):
+    """Var(x_s | x_t) = V_s - (m_ts V_s)^2 / V_t, V the marginal variance; and then no bias."""
+    data = gaussian._replace(mean=np.zeros(4), sd=np.full(4, 0.7))
+    rows = jnp.asarray(0.7 * np.random.default_rng(0).standard_normal((20_000, 4)), jnp.float32)
+    coefs = calibrate(jax.random.PRNGKey(6), data.eps, rows, COEFS, SDE, n=8192)
+    variance = data.marginal_variance(GRID.times[:, None])[:, 0]
+    exact = variance[:-1] - (COEFS.mean_ratio * variance[:-1]) ** 2 / variance[1:]
+    np.testing.assert_allclose(np.square(coefs.sigma), exact, rtol=0.03)
+
+    n = 4000
+    draw = jax.jit(lambda key: sample(key, data.eps, n, 4, GRID, coefs))
+    x = np.asarray(draw(jax.random.PRNGKey(7)))
+    assert np.all(np.abs(x.var(axis=0) / 0.49 - 1) < 4 * np.sqrt(2 / n) + 0.01)
 
 
 def test_sample_is_the_coarse_part_then_the_fine_part(gaussian):

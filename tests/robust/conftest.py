@@ -45,4 +45,5 @@ def tiny() -> Tiny:
 @pytest.fixture(scope="session")
 def nominal(tiny):
     standardised = workload.standardise(tiny.windows.train, tiny.scaler)
-    return robust.Nominal(tiny.model.init(jax.random.PRNGKey(7)), standardised)
+    coefs = diffusion.make_coefficients(tiny.sde, tiny.grid.times)
+    return robust.Nominal(tiny.model.init(jax.random.PRNGKey(7)), coefs, standardised)

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from lpo import robust
-from lpo.diffusion import make_coefficients
 
 
 def build(tiny, loss=None, **settings):
@@ -25,7 +24,7 @@ def build(tiny, loss=None, **settings):
 def ascend(tiny, nominal, epochs=3, **settings):
     adversary = build(tiny, **settings)
     params = tiny.predictor.init(jax.random.PRNGKey(0))
-    state, rows = adversary.init(nominal.theta), []
+    state, rows = adversary.init(nominal), []
     step = jax.jit(adversary.ascend)
     for epoch in range(epochs):
         state, metrics = step(
@@ -75,8 +74,8 @@ def test_importance_ratio_stops_at_its_trust_region(tiny, nominal):
 def test_untrained_adversary_samples_the_nominal_law(tiny, nominal):
     """An untrained network is the exact score of N(0, 1) data, for which every step is linear."""
     adversary = build(tiny)
-    windows = adversary.sample(jax.random.PRNGKey(5), nominal.theta, nominal.theta, 4000)
-    coefs = make_coefficients(tiny.sde, tiny.grid.times)
+    windows = adversary.sample(jax.random.PRNGKey(5), nominal.theta, nominal, 4000)
+    coefs = nominal.coefs
     variance = 1.0
     for k in reversed(range(len(coefs.t))):
         b = 0.1 * coefs.t[k] + 9.95 * coefs.t[k] ** 2

@@ -25,9 +25,13 @@ def train(tiny, nominal, seeds=1, epochs=2, **options):
     )
     keys = seed_keys(0, seeds)
     params = jax.vmap(tiny.predictor.init)(keys)
-    theta = jax.tree.map(lambda x: np.broadcast_to(x, (seeds, *x.shape)), nominal.theta)
-    state = jax.vmap(training.init)(keys, params, theta)
-    data = robust.RobustData(tiny.windows, robust.Nominal(theta, nominal.windows))
+    theta, coefs = jax.tree.map(
+        lambda x: np.broadcast_to(x, (seeds, *np.shape(x))), (nominal.theta, nominal.coefs)
+    )
+    each = robust.Nominal(theta, coefs, nominal.windows)
+    axes = robust.DATA_AXES.nominal
+    state = jax.vmap(training.init, in_axes=(0, 0, axes))(keys, params, each)
+    data = robust.RobustData(tiny.windows, each)
     return list(
         run(training, keys, state, data, steps=epochs, segment_steps=1, data_axes=robust.DATA_AXES)
     )
