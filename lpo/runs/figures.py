@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter
 
 from lpo.runs.statistics import BANDS, curves, mean_interval, wide_range
 from lpo.runs.style import BASELINE, MARKERS, PALETTE, colours
@@ -125,7 +126,11 @@ def score_by_set(
             zorder=4 if method == highlight else 3 - (method in baselines),
             label=method,
         )
-    panel.set_xscale("log" if wide_range(summary["mean"].to_numpy()) else "linear")
+    if wide_range(summary["mean"].to_numpy()):
+        panel.set_xscale("log")
+        panel.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        panel.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+        panel.xaxis.set_minor_formatter(NullFormatter())
     panel.set_yticks(range(len(sets)), sets)
     panel.invert_yaxis()
     panel.set_xlabel(label)

@@ -13,7 +13,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from omegaconf import DictConfig, OmegaConf
 
-from lpo.runs.atomic import replacing, write_text
+from lpo.atomic import replacing, write_text
 
 METRIC_COLUMNS = {"step": "int64", "stage": "str", "name": "str", "value": "float64"}
 

@@ -11,7 +11,7 @@ from typing import IO, NamedTuple
 from lpo.errors import InputError
 from lpo.workload.azure import AZURE_FILES
 from lpo.workload.tables import sha256_of
-from lpo.workload.writers import replacing
+from lpo.workload.writers import writing
 
 # Commits, because a branch may change under a checksum.
 _AZURE = (
@@ -132,7 +132,7 @@ def _fetch(url: str, into: IO[bytes]) -> None:
 
 
 def _write(published: IO[bytes], part: Part, path: Path, url: str) -> None:
-    with replacing(path) as partial:
+    with writing(path) as partial:
         with partial.open("wb") as file:
             for piece in _content(published, part):
                 file.write(piece)

@@ -24,7 +24,6 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from scipy.signal import lfilter
 from scipy.special import ndtr
 
 from lpo.errors import InputError
@@ -154,7 +153,7 @@ def _drift(service: Service, rng: np.random.Generator, bins: int, bin_s: float) 
     """exp of a stationary Ornstein-Uhlenbeck process, of mean one."""
     keep = np.exp(-bin_s / service.drift_s)
     noise = rng.standard_normal(bins + 1)
-    path = lfilter([np.sqrt(1 - keep**2)], [1, -keep], noise[1:], zi=[keep * noise[0]])[0]
+    path = _remember(np.sqrt(1 - keep**2) * noise[1:], keep, noise[0])
     return np.exp(service.drift * path - service.drift**2 / 2)
 
 
@@ -164,5 +163,12 @@ def _bursts(service: Service, rng: np.random.Generator, bins: int, bin_s: float)
     starts = rng.poisson(service.bursts_per_h * bin_s / 3_600.0, bins)
     height = service.burst * (1 - keep) * 3_600.0 / (service.bursts_per_h * bin_s)
     jumps = starts * height * rng.lognormal(-0.5, 1.0, bins)
-    shots = lfilter([1.0], [1, -keep], jumps, zi=[keep * service.burst])[0]
+    shots = _remember(jumps, keep, service.burst)
     return (1 + shots) / (1 + service.burst)
+
+
+def _remember(inputs: np.ndarray, keep: float, before: float) -> np.ndarray:
+    """y[t] = keep y[t - 1] + inputs[t], with y[-1] = before."""
+    from scipy.signal import lfilter  # slow to import, and only this workload needs it
+
+    return lfilter([1.0], [1.0, -keep], inputs, zi=[keep * before])[0]

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 from pyarrow import csv, parquet
 
+from lpo.atomic import replacing
 from lpo.errors import InputError
 from lpo.workload.readers import AZURE_COLUMNS, TOKENS
 from lpo.workload.series import Series, calendar
@@ -28,7 +29,7 @@ def write_series(series: Series, path: str | Path) -> None:
     if suffix is None:
         raise InputError(f"{path}: the name must end in {', '.join(SUFFIXES)}.")
     table = _table(series)
-    with replacing(path) as partial:
+    with writing(path) as partial:
         if suffix == ".parquet":
             parquet.write_table(table, partial)
         else:
@@ -40,24 +41,20 @@ def write_series(series: Series, path: str | Path) -> None:
 
 
 @contextmanager
-def replacing(path: str | Path) -> Iterator[Path]:
-    """A temporary path beside `path` that becomes it on success and disappears on failure.
+def writing(path: str | Path) -> Iterator[Path]:
+    """`lpo.atomic.replacing` for a path that a user gave.
 
     Raises `InputError` when the folder is not there or cannot be written, or `path` is a folder.
     """
     path = Path(path)
     if path.is_dir():
         raise InputError(f"{path}: is a folder, expected the name of a file to write.")
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        partial.open("wb").close()
-    except OSError as error:
-        raise InputError(f"{path}: cannot be written: {error.strerror}.") from None
-    try:
+    if not path.parent.is_dir():
+        raise InputError(f"{path}: cannot be written: there is no folder {path.parent}.")
+    if not os.access(path.parent, os.W_OK):
+        raise InputError(f"{path}: cannot be written: no permission in {path.parent}.")
+    with replacing(path) as partial:
         yield partial
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def _table(series: Series) -> pa.Table:

@@ -13,8 +13,8 @@ import pytest
 from matplotlib.figure import Figure
 from omegaconf import OmegaConf
 
+from lpo.atomic import replacing
 from lpo.runs import RunFolder, TrackingConfig
-from lpo.runs.atomic import replacing
 
 
 class Source(NamedTuple):
