@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+from measuring import report
 from pyarrow import csv
 
 BIN_S = 60
@@ -63,7 +64,7 @@ def generate(path: Path, rows: int) -> int:
     return total
 
 
-def measure(program: str, path: Path, total: int) -> tuple[float, float]:
+def binned(program: str, path: Path, total: int) -> tuple[float, float]:
     """Seconds and peak megabytes of a program, whose tokens must add up to those generated."""
     code = program.format(bin_s=BIN_S) + MEASURE
     done = subprocess.run(
@@ -75,7 +76,7 @@ def measure(program: str, path: Path, total: int) -> tuple[float, float]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=20_000_000)
     parser.add_argument("--peer-rows", type=int, help="fewer rows for pandas where memory is short")
     options = parser.parse_args()
@@ -84,12 +85,12 @@ def main() -> None:
         path, peer_path = Path(folder, "trace.csv"), Path(folder, "peer.csv")
         total = generate(path, options.rows)
         megabytes = path.stat().st_size / 1e6
-        seconds, peak = measure(LPO, path, total)
+        seconds, peak = binned(LPO, path, total)
         if peer_rows == options.rows:
             peer_path, peer_total = path, total
         else:
             peer_total = generate(peer_path, peer_rows)
-        peer_seconds, peer_peak = measure(PANDAS, peer_path, peer_total)
+        peer_seconds, peer_peak = binned(PANDAS, peer_path, peer_total)
 
     peer = f"pandas {version('pandas')} read_csv + groupby"
     setting = (
@@ -97,20 +98,8 @@ def main() -> None:
         f"peer on {peer_rows} rows; file in the page cache"
     )
     rates = options.rows / seconds, peer_rows / peer_seconds
-    for name, unit, value, peer_value in (
-        ("binning/rate", "rows/s", *rates),
-        ("binning/peak_memory", "MB", peak, peer_peak),
-    ):
-        line = {
-            "name": name,
-            "value": round(value),
-            "unit": unit,
-            "peer": peer,
-            "peer_value": round(peer_value),
-            "ratio": round(value / peer_value, 3),
-            "setting": setting,
-        }
-        print(json.dumps(line), flush=True)
+    report("binning/rate", "rows/s", rates, peer, setting)
+    report("binning/peak_memory", "MB", (peak, peer_peak), peer, setting)
 
 
 if __name__ == "__main__":

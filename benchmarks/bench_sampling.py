@@ -7,14 +7,11 @@ training in a compiled scan against one jitted call a step. Warm values are the 
 """
 
 import argparse
-import json
-from collections.abc import Callable
 from functools import partial
 from importlib.metadata import version
-from time import perf_counter
-from typing import Any
 
 import jax
+from measuring import measure, report, timed
 
 from lpo.diffusion import (
     VPSDE,
@@ -30,35 +27,6 @@ from lpo.optim.training import adam
 SDE = VPSDE()
 BATCH = 256
 TRAINING_STEPS = 100
-
-
-def timed(function: Callable[..., Any], *args: Any) -> float:
-    start = perf_counter()
-    jax.block_until_ready(function(*args))
-    return perf_counter() - start
-
-
-def measure(function: Callable[..., Any], *args: Any) -> tuple[float, float]:
-    """Seconds to compile, and seconds of a warm call."""
-    start = perf_counter()
-    compiled = jax.jit(function).lower(*args).compile()
-    compile_s = perf_counter() - start
-    return compile_s, min(timed(compiled, *args) for _ in range(3))
-
-
-def report(name: str, unit: str, values: tuple[float, float], peer: str, setting: str) -> None:
-    """Print one line; `values` are ours and the peer's."""
-    value, peer_value = values
-    line = {
-        "name": name,
-        "value": round(value, 3),
-        "unit": unit,
-        "peer": peer,
-        "peer_value": round(peer_value, 3),
-        "ratio": round(value / peer_value, 3),
-        "setting": setting,
-    }
-    print(json.dumps(line), flush=True)
 
 
 def bench_sampling(windows: int, dim: int, steps: int) -> None:
@@ -111,7 +79,7 @@ def bench_training(dim: int) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--windows", type=int, default=1024)
     parser.add_argument("--dim", type=int, default=40)
     parser.add_argument("--steps", type=int, default=60)

@@ -128,6 +128,16 @@ def run(
         start = stop
 
 
+def fit(
+    training: Training, keys: Array, data: PyTree, *, steps: int, segment_steps: int = 250
+) -> PyTree:
+    """Initialise one state a key and `run` it to the end; returns the state, seeds leading."""
+    state = jax.jit(jax.vmap(training.init))(keys)
+    for segment in run(training, keys, state, data, steps=steps, segment_steps=segment_steps):
+        state = segment.state
+    return state
+
+
 def _refuse_divergence(metrics: dict[str, np.ndarray], state: PyTree, stop: int) -> None:
     bad = {
         name: stop - rows.shape[1] + int(np.argmax(~np.isfinite(rows).all(axis=0)))

@@ -53,6 +53,7 @@ class AdversarySettings(NamedTuple):
     clip: float = 0.4
     kl_stop: float = 0.05
     slack: float = 1.1
+    restart: bool = False
 
 
 class AdversaryState(NamedTuple):
@@ -128,6 +129,8 @@ def make_adversary(
     def ascend(
         key: Array, state: AdversaryState, nominal: Nominal, params: Any, constraint_key: Array
     ) -> tuple[AdversaryState, dict[str, Array]]:
+        if settings.restart:
+            state = init(nominal)._replace(alpha=state.alpha)
         x_k, noise = starts(key, nominal, settings.paths)
         draws = objective.draw(constraint_key, nominal.windows, settings.draws)
         growth = growth_of(model, objective, nominal.theta, draws)
