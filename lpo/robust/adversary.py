@@ -41,9 +41,9 @@ class AdversarySettings(NamedTuple):
     """
 
     estimator: Estimator = "pathwise"
-    budget: Budget = "eps_mse"
-    epsilon: float = 0.03
-    learning_rate: float = 1e-4
+    budget: Budget = "likelihood"
+    epsilon: float = 1.0
+    learning_rate: float = 1e-5
     inner_steps: int = 10
     paths: int = 512
     draws: int = 1024
@@ -53,7 +53,6 @@ class AdversarySettings(NamedTuple):
     clip: float = 0.4
     kl_stop: float = 0.05
     slack: float = 1.1
-    restart: bool = False
 
 
 class AdversaryState(NamedTuple):
@@ -129,8 +128,6 @@ def make_adversary(
     def ascend(
         key: Array, state: AdversaryState, nominal: Nominal, params: Any, constraint_key: Array
     ) -> tuple[AdversaryState, dict[str, Array]]:
-        if settings.restart:
-            state = init(nominal)._replace(alpha=state.alpha)
         x_k, noise = starts(key, nominal, settings.paths)
         draws = objective.draw(constraint_key, nominal.windows, settings.draws)
         growth = growth_of(model, objective, nominal.theta, draws)

@@ -114,10 +114,10 @@ class RobustConfig:
     mix: float = 0.5
     paths: int = 512
     draws: int = 1024
-    learning_rate: float = 1e-4
+    learning_rate: float = 1e-5
     predictor_learning_rate: float = 1e-3
-    budget: BudgetKind = BudgetKind.eps_mse
-    epsilon: float = 0.03
+    budget: BudgetKind = BudgetKind.likelihood
+    epsilon: float = 1.0
     dual_start: float = 1.0
     dual_rate: float = 0.1
     clip: float = 0.4
