@@ -48,8 +48,9 @@ def write_results(
     tables = {
         "overview": ResultTable(
             "Methods",
-            f"{label}, mean over {len(seeds)} seed(s): own test part {problem.own}, and the "
-            f"average and the worst of {len(problem.tests) - 1} shifted sets. Lower is better.",
+            f"{label}, mean over {len(seeds)} seed(s): own test part {problem.own}; average and "
+            f"worst of {len(problem.tests) - 1} shifted sets, `large` without those of fewer than "
+            f"{workload.FEW_WINDOWS} windows. Lower is better.",
             overview,
         ),
         "regret": ResultTable(
@@ -97,14 +98,15 @@ def write_results(
 
 
 def _overview(metrics: dict[str, float], methods: list[str]) -> pd.DataFrame:
-    """One row a method: own, average and worst score; the best average first."""
-    parts = ("own", "average", "worst")
+    """One row a method: its scores on the own and over the shifted sets; the best average first."""
+    parts = ("own", "average_large", "worst_large", "average", "worst")
     rows = [
         {"method": name} | {part: metrics.get(f"regret/{name}/{part}") for part in parts}
         for name in methods
     ]
-    by = "average" if rows[0]["average"] is not None else "own"
-    return pd.DataFrame(rows).sort_values(by, kind="stable", ignore_index=True)
+    table = pd.DataFrame(rows).dropna(axis="columns", how="all")
+    by = next(part for part in ("average_large", "average", "own") if part in table)
+    return table.sort_values(by, kind="stable", ignore_index=True)
 
 
 def _opening(problem: workload.Problem) -> str:
@@ -159,7 +161,7 @@ def _pictures(
     if samples is not None:
         pictures["windows"] = picture(
             "Real, sampled and worst-case windows",
-            "Held-out windows, samples of the score model, the adversary on the same noise.",
+            "Training windows, samples of the score model, the adversary on the same noise.",
             "windows",
             samples.real,
             samples.nominal,

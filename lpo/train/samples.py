@@ -15,7 +15,7 @@ from lpo.train.methods import Players
 
 
 class Samples(NamedTuple):
-    """Windows in tokens, [n, window]: held-out real ones, and what both models draw from one seed.
+    """Windows in tokens, [n, window]: real training ones, and what both models draw from one seed.
 
     `worst` starts from the same noise as `nominal`. `quality`: one row a seed and model; distances
     of samples from real training windows in standardised units.
@@ -74,4 +74,6 @@ def draw_samples(
     def tokens(x: np.ndarray) -> np.ndarray:
         return np.maximum(workload.unstandardise(x, problem.scaler), 0.0)
 
-    return Samples(held_out, tokens(drawn["nominal"][0]), tokens(drawn["worst_case"][0]), quality)
+    return Samples(
+        problem.train, tokens(drawn["nominal"][0]), tokens(drawn["worst_case"][0]), quality
+    )

@@ -93,22 +93,26 @@ def regret_table(
 def summary_metrics(
     table: pd.DataFrame, task: provision.CapacityTask, own: str, method: str
 ) -> dict[str, float]:
-    """`regret/<method>/own`, `/average` and `/worst` over the shifted sets, means over seeds.
+    """Scores of every method on its own test part and over the shifted sets, means over seeds.
 
-    `regret/own`, `regret/average` and `regret/worst` are those of the experiment's `method`.
-    Metrics of shifted sets are absent where there are none.
+    `regret/<method>/own`, `/average` and `/worst`: over all shifted sets; `/average_large` and
+    `/worst_large`: over those of at least `FEW_WINDOWS` windows, because a few windows of a tiny
+    series can decide an average over sets. The experiment's `method` also has them as
+    `regret/<part>`. Metrics of shifted sets are absent where there are none.
     """
     metrics: dict[str, float] = {}
-    column = score_name(task)
+    counts = table.groupby("test_set")["n_windows"].first()
+    large = set(counts[counts >= workload.FEW_WINDOWS].index)
     for name, rows in table.groupby("method", sort=False):
-        scores = rows.pivot(index="seed", columns="test_set", values=column).astype(float)
-        metrics[f"regret/{name}/own"] = float(scores.pop(own).to_numpy().mean())
-        if scores.columns.size:
-            metrics[f"regret/{name}/average"] = float(scores.to_numpy().mean())
-            metrics[f"regret/{name}/worst"] = float(scores.to_numpy().max(axis=1).mean())
-    for part in ("average", "worst", "own"):
-        if f"regret/{method}/{part}" in metrics:
-            metrics[f"regret/{part}"] = metrics[f"regret/{method}/{part}"]
+        scores = rows.pivot(index="seed", columns="test_set", values=score_name(task)).astype(float)
+        parts = {"own": float(scores.pop(own).to_numpy().mean())}
+        for suffix, chosen in (("", scores), ("_large", scores[[s for s in scores if s in large]])):
+            if chosen.columns.size:
+                parts[f"average{suffix}"] = float(chosen.to_numpy().mean())
+                parts[f"worst{suffix}"] = float(chosen.to_numpy().max(axis=1).mean())
+        metrics |= {f"regret/{name}/{part}": value for part, value in parts.items()}
+        if name == method:
+            metrics |= {f"regret/{part}": value for part, value in parts.items()}
     return metrics
 
 

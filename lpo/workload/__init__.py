@@ -1,6 +1,7 @@
 """What is the demand? Traces, bins, windows, splits, protocols, shifts, a synthetic workload."""
 
 from lpo.workload.azure import load_azure as load_azure
+from lpo.workload.protocols import FEW_WINDOWS as FEW_WINDOWS
 from lpo.workload.protocols import Problem as Problem
 from lpo.workload.protocols import Protocol as Protocol
 from lpo.workload.protocols import build as build
