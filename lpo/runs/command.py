@@ -1,6 +1,7 @@
 """The shell of every command: Hydra config in, run folder and exit code out."""
 
 import argparse
+import os
 import signal
 import sys
 import threading
@@ -61,7 +62,13 @@ def run_command(
     **Exit codes:** 0 finished, 1 failed, 2 bad input (one line on stderr, no traceback),
     3 infeasible, 130 interrupted by Ctrl-C or SIGTERM. A sweep exits with its worst code.
     """
-    sys.exit(_main(config_name, schema, validate, job, sys.argv[1:]))
+    try:
+        code = _main(config_name, schema, validate, job, sys.argv[1:])
+        sys.stdout.flush()
+    except BrokenPipeError:  # `--help | head`: the reader has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = FINISHED
+    sys.exit(code)
 
 
 def _main(

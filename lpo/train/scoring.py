@@ -101,8 +101,7 @@ def summary_metrics(
     `regret/<part>`. Metrics of shifted sets are absent where there are none.
     """
     metrics: dict[str, float] = {}
-    counts = table.groupby("test_set")["n_windows"].first()
-    large = set(counts[counts >= workload.FEW_WINDOWS].index)
+    large = set(table.loc[table["n_windows"] >= workload.FEW_WINDOWS, "test_set"])
     for name, rows in table.groupby("method", sort=False):
         scores = rows.pivot(index="seed", columns="test_set", values=score_name(task)).astype(float)
         parts = {"own": float(scores.pop(own).to_numpy().mean())}
