@@ -49,7 +49,7 @@ class Segment(NamedTuple):
 
 
 class Diverged(RuntimeError):
-    """A metric or parameter became NaN or infinite. Carries the stage-local `step` and `metric`."""
+    """A metric became NaN or infinite, or a parameter NaN, at `step` of a stage."""
 
     def __init__(self, step: int, metric: str):
         super().__init__(f"{metric} is not finite at step {step}")
@@ -97,7 +97,8 @@ def run(
       `in_axes` of `jax.vmap`; None: none has).
     - `segment_steps`: steps in one compiled segment; the last segment may be shorter.
 
-    **Raises:** `Diverged` when a metric or a leaf of the state is not finite after a segment.
+    **Raises:** `Diverged` when a metric is not finite or a leaf of the state is NaN after a
+    segment.
     """
 
     def segment(key: Array, state: PyTree, data: PyTree, indices: Array):

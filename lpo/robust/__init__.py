@@ -1,5 +1,6 @@
 """Decisions that survive shift: empirical risk, decision-focused learning and 3D-Learning."""
 
+from lpo.robust.adversary import EPSILON as EPSILON
 from lpo.robust.adversary import Adversary as Adversary
 from lpo.robust.adversary import AdversarySettings as AdversarySettings
 from lpo.robust.adversary import Nominal as Nominal

@@ -33,11 +33,11 @@ DATA_AXES = RobustData(real=_SHARED, nominal=Nominal(theta=_EACH, coefs=_EACH, w
 
 
 class RobustState(NamedTuple):
-    """Both players. `constraint_key` fixes the constraint's Monte Carlo draws for the whole run."""
+    """Both players. `audit_key` fixes the draws on which the budget is enforced."""
 
     predictor: PredictorState
     adversary: AdversaryState
-    constraint_key: Array
+    audit_key: Array
 
 
 def dro_diffusion(
@@ -69,7 +69,7 @@ def dro_diffusion(
     def update(key: Array, state: RobustState, data: RobustData):
         ascent_key, sample_key, descent_key = jax.random.split(key, 3)
         player, metrics = adversary.ascend(
-            ascent_key, state.adversary, data.nominal, state.predictor.params, state.constraint_key
+            ascent_key, state.adversary, data.nominal, state.predictor.params, state.audit_key
         )
         imagined = adversary.sample(sample_key, player.theta, data.nominal, samples)
 

@@ -8,7 +8,7 @@ from jax import Array
 
 from lpo.forecast import Forecaster, decision_forecast
 from lpo.forecast import prediction_loss as pointwise_prediction_loss
-from lpo.provision import CapacityTask
+from lpo.provision import CapacityTask, regret
 from lpo.workload import Layout, Scaler, pairs
 
 WindowLoss = Callable[..., Array]
@@ -31,16 +31,15 @@ def decision_loss(
     """Regret of the plug-in decision, mean over a window's pairs, divided by `scale`.
 
     `f(y*(h_w(v)), c) - f(y*(c), c)`: the second term does not depend on w, but without it an
-    adversary would raise the loss by moving demand rather than by making decisions bad.
+    adversary would be paid, in the utility task, for demand that is small.
     (3D-Learning, arXiv 2602.02943, eq. 2; docs/robust.md.)
     """
 
     def loss(params: Any, windows: Array, key: Array | None = None) -> Array:
         history, target = pairs(windows, layout)
         outputs = forecaster.apply(params, history, key=key)
-        capacity = task.decide(decision_forecast(forecaster.head, outputs, task.fractile))
-        regret = task.cost(capacity, target) - task.cost(task.optimum(target), target)
-        return jnp.mean(regret, axis=-1) / scale
+        predicted = decision_forecast(forecaster.head, outputs, task.fractile)
+        return jnp.mean(regret(task, predicted, target), axis=-1) / scale
 
     return loss
 

@@ -10,7 +10,7 @@ from lpo.runs import Checkpoints, RunFolder, run_command, tracking
 from lpo.train.config import TrainConfig, validate
 from lpo.train.methods import train_methods
 from lpo.train.problem import load_workload, make_protocol, make_task
-from lpo.train.results import write_results
+from lpo.train.results import notes, write_results
 from lpo.train.samples import draw_samples
 from lpo.train.scoring import predict, predict_rules
 from lpo.train.stages import Stages
@@ -23,7 +23,7 @@ def job(cfg: TrainConfig, folder: RunFolder) -> Mapping[str, Any]:
     problem = workload.build(load_workload(cfg.workload), protocol, seed=cfg.seed)
     task = make_task(cfg.provision, protocol.bin_s)
     seeds = list(range(cfg.seed, cfg.seed + cfg.seeds))
-    folder.record(data=problem.sources, notes=problem.notes)
+    folder.record(data=problem.sources, notes=notes(problem))
     earlier = folder.summary().get("timings_s", {}) if cfg.resume else {}
 
     with (
@@ -38,7 +38,14 @@ def job(cfg: TrainConfig, folder: RunFolder) -> Mapping[str, Any]:
         samples = None
         if trained.players is not None:
             samples = draw_samples(
-                stages.key("samples"), trained.players, problem, cfg.diffusion, seeds
+                stages.key("samples"),
+                trained,
+                trained.players,
+                cfg.robust.method.name,
+                problem,
+                task,
+                cfg.diffusion,
+                seeds,
             )
             stages.time("sampling", perf_counter() - clock)
 

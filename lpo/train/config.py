@@ -114,10 +114,11 @@ class RobustConfig:
     mix: float = 0.5
     paths: int = 512
     draws: int = 1024
+    audit_draws: int = 4096
     learning_rate: float = 1e-5
     predictor_learning_rate: float = 1e-3
     budget: BudgetKind = BudgetKind.likelihood
-    epsilon: float = 1.0
+    epsilon: float | None = None  # of the budget's unit: lpo.robust.EPSILON
     dual_start: float = 1.0
     dual_rate: float = 0.1
     clip: float = 0.4
@@ -182,7 +183,23 @@ def validate(cfg: TrainConfig) -> None:
         )
     if cfg.workload.name is WorkloadKind.trace:
         _check(cfg, "workload.path", bool, "the file of a trace (docs/data.md)")
+    _check(cfg, "protocol.context", lambda bins: bins >= 7, "at least 7, which the rules look at")
+    _check(cfg, "diffusion.quality_windows", lambda count: count >= 10, "at least 10")
+    if cfg.workload.name is WorkloadKind.azure:
+        _check(
+            cfg,
+            "workload.tokens",
+            lambda tokens: tokens is TokensKind.context,
+            "context (the 2024 files hold no other)",
+        )
     if cfg.protocol.name is not ProtocolKind.lead_time:
+        for key, value in FIXED_BINS.items():
+            _check(
+                cfg,
+                f"protocol.{key}",
+                lambda given, value=value: given == value,
+                f"{value:g} (under protocol {cfg.protocol.name.name})",
+            )
         _check(
             cfg,
             "provision.preset",
@@ -190,6 +207,8 @@ def validate(cfg: TrainConfig) -> None:
             f"code, paper (under protocol {cfg.protocol.name.name})",
         )
 
+
+FIXED_BINS = {"bin_s": 5.0, "context": 7, "lead": 1}  # of the protocols honest and paper
 
 _POSITIVE = (
     "seeds",
@@ -202,8 +221,8 @@ _POSITIVE = (
     *(f"diffusion.{name}" for name in ("quality_windows", "likelihood_windows")),
     *(f"provision.{name}" for name in ("c_over", "c_under")),
     *(f"robust.{name}" for name in ("epochs", "inner_steps", "predictor_steps", "samples")),
-    *(f"robust.{name}" for name in ("paths", "draws", "epsilon", "dual_rate", "kl_stop")),
-    *(f"robust.{name}" for name in ("learning_rate", "predictor_learning_rate")),
+    *(f"robust.{name}" for name in ("paths", "draws", "audit_draws", "epsilon", "dual_rate")),
+    *(f"robust.{name}" for name in ("kl_stop", "learning_rate", "predictor_learning_rate")),
 )
 _NOT_NEGATIVE = ("seed", "workload.seed", "robust.dual_start", "predictor.weight_decay")
 

@@ -10,6 +10,7 @@ from jax import Array
 from lpo import diffusion, forecast, provision, robust, workload
 from lpo.optim import adam
 from lpo.train.config import (
+    BudgetKind,
     DiffusionConfig,
     MethodKind,
     PredictorConfig,
@@ -40,10 +41,15 @@ class ScoreTrained(NamedTuple):
 
 
 class Players(NamedTuple):
-    """Nominal score model and adversary of a robust method; `theta` has a leading seed axis."""
+    """Both sides of a robust method at the end of training, with a leading seed axis.
+
+    `theta`: the adversary; `last`: the predictor after the last epoch, where `Trained.params` is
+    the one kept by validation.
+    """
 
     score: ScoreTrained
     theta: Any
+    last: Any
 
 
 class Results(NamedTuple):
@@ -82,6 +88,7 @@ def train_methods(
             predictor,
             decision(predictor),
             steps=cfg.robust.epochs * cfg.robust.predictor_steps,
+            segment_steps=cfg.robust.predictor_steps,  # validated as often as the robust method
             learning_rate=cfg.robust.predictor_learning_rate,
             init=(trained["dfl"].params,),
         )
@@ -104,6 +111,7 @@ def _fit(
     loss: Any,
     *,
     steps: int | None = None,
+    segment_steps: int | None = None,
     learning_rate: float | None = None,
     init: tuple[Any, ...] = (),
 ) -> Trained:
@@ -121,7 +129,7 @@ def _fit(
         training,
         windows,
         steps=steps,
-        segment_steps=cfg.segment_steps,
+        segment_steps=segment_steps or cfg.segment_steps,
         timing="predictor_training",
         init=init,
     )
@@ -156,14 +164,16 @@ def train_score(cfg: DiffusionConfig, stages: Stages, problem: workload.Problem)
 
 def adversary_settings(cfg: RobustConfig, method: MethodKind) -> robust.AdversarySettings:
     """The inner maximiser of a method."""
+    budget = "likelihood" if cfg.budget is BudgetKind.likelihood else "eps_mse"
     return robust.AdversarySettings(
         estimator="ppo" if method is MethodKind.dro_diffusion_ppo else "pathwise",
-        budget="likelihood" if cfg.budget.name == "likelihood" else "eps_mse",
-        epsilon=cfg.epsilon,
+        budget=budget,
+        epsilon=robust.EPSILON[budget] if cfg.epsilon is None else cfg.epsilon,
         learning_rate=cfg.learning_rate,
         inner_steps=cfg.inner_steps,
         paths=cfg.paths,
         draws=cfg.draws,
+        audit_draws=cfg.audit_draws,
         dual_start=cfg.dual_start,
         dual_rate=cfg.dual_rate,
         clip=cfg.clip,
@@ -212,4 +222,5 @@ def _train_robust(
         init_axes=(0, robust.DATA_AXES.nominal),
         data_axes=robust.DATA_AXES,
     )
-    return Trained(start.forecaster, state.predictor.best), Players(score, state.adversary.theta)
+    trained = Trained(start.forecaster, state.predictor.best)
+    return trained, Players(score, state.adversary.theta, state.predictor.params)

@@ -69,14 +69,27 @@ def write_results(
             paired,
         ),
     }
+    curves = _curves(folder.read_metrics())
+    tables["training"] = ResultTable(
+        "Training",
+        "Early stopping by the validation part: the step kept, its validation loss, and the last.",
+        _kept(curves),
+    )
     if samples is not None:
+        metrics |= _final(curves, method)
+        tables["imagined_losses"] = ResultTable(
+            "Losses on imagined windows",
+            "Mean loss of every predictor on windows of the nominal score model and of the final "
+            "adversary, same noise. `last epoch`: the robust predictor that was not kept.",
+            samples.losses,
+        )
         tables["sample_quality"] = ResultTable(
             "Imagined windows",
             "Distance of samples from training windows, and the negative log-likelihood (nats) "
             "of held-out windows, for the nominal score model and the adversary.",
             samples.quality,
         )
-    pictures = _pictures(folder, table, column, method, samples, problem.protocol.bin_s)
+    pictures = _pictures(curves, table, column, method, samples, problem.protocol.bin_s)
     for name, result in tables.items():
         folder.write_table(name, result.data)
     for name, picture in pictures.items():
@@ -91,10 +104,15 @@ def write_results(
         ),
     )
     print_table(overview, f"{label}; {len(seeds)} seed(s), {problem.protocol.name}")
-    for line in filter(None, [problem.protocol.warning, *problem.notes]):
+    for line in notes(problem):
         print(f"note: {line}")
     print(f"report: {page}")
     return metrics
+
+
+def notes(problem: workload.Problem) -> list[str]:
+    """What must be said beside the results: the protocol's warning and what the data left out."""
+    return [*filter(None, [problem.protocol.warning]), *problem.notes]
 
 
 def _overview(metrics: dict[str, float], methods: list[str]) -> pd.DataFrame:
@@ -115,14 +133,13 @@ def _opening(problem: workload.Problem) -> str:
         f"Protocol {protocol.name}: bins of {protocol.bin_s:g} s, {protocol.context} bins seen, "
         f"decision for the bin {protocol.lead} ahead; {len(problem.train)} training and "
         f"{len(problem.validation)} validation windows.",
-        f"Warning: {protocol.warning}." if protocol.warning else "",
-        *(f"Note: {note}." for note in problem.notes),
+        *(f"Note: {note}." for note in notes(problem)),
     ]
-    return " ".join(filter(None, sentences))
+    return " ".join(sentences)
 
 
 def _pictures(
-    folder: RunFolder,
+    curves: pd.DataFrame,
     table: pd.DataFrame,
     column: str,
     method: str,
@@ -138,7 +155,6 @@ def _pictures(
         static = getattr(figures, name)(*arguments, **options)
         return Picture(title, caption, static, interactive)
 
-    curves = _curves(folder.read_metrics())
     trained = set(curves["stage"])
     pictures = {
         "regret_by_set": picture(
@@ -172,8 +188,32 @@ def _pictures(
 
 
 def _curves(metrics: pd.DataFrame) -> pd.DataFrame:
-    """Metrics with one row a seed: the rows `<metric>/seed_<i>` where there are several seeds."""
+    """Metrics with a column `seed` (0, 1, ...): one row a stage, step, name and seed."""
     by_seed = metrics.loc[metrics["name"].str.contains("/seed_")]
     if by_seed.empty:
-        return metrics
-    return by_seed.assign(name=by_seed["name"].str.replace(r"/seed_\d+$", "", regex=True))
+        return metrics.assign(seed=0)
+    parts = by_seed["name"].str.extract(r"(?P<name>.*)/seed_(?P<seed>\d+)$")
+    return by_seed.assign(name=parts["name"], seed=parts["seed"].astype(int))
+
+
+def _kept(curves: pd.DataFrame) -> pd.DataFrame:
+    """Stage, seed, step kept by validation, validation loss there and at the last step."""
+    rows = []
+    validated = curves.loc[curves["name"] == "validation_loss"]
+    for (stage, seed), group in validated.groupby(["stage", "seed"], sort=False):
+        steps, losses = group["step"].to_numpy(), group["value"].to_numpy()
+        best = int(losses.argmin())
+        kept = {"kept_step": steps[best], "last_step": steps[-1]}
+        kept |= {"kept_loss": losses[best], "last_loss": losses[-1]}
+        rows.append({"stage": stage, "seed": seed} | kept)
+    return pd.DataFrame(
+        rows, columns=["stage", "seed", "kept_step", "last_step", "kept_loss", "last_loss"]
+    )
+
+
+def _final(curves: pd.DataFrame, method: str) -> dict[str, float]:
+    """The adversary after the last epoch, means over seeds: `adversary/<name>`."""
+    rows = curves.loc[curves["stage"] == method]
+    last = rows.loc[rows["step"] == rows["step"].max()].groupby("name")["value"].mean()
+    names = ("growth", "alpha", "path_kl", "nominal_loss", "worst_case_loss")
+    return {f"adversary/{name}": float(last[name]) for name in names}

@@ -9,35 +9,40 @@ import numpy as np
 import pandas as pd
 from jax import Array
 
-from lpo import diffusion, robust, workload
+from lpo import diffusion, provision, robust, workload
 from lpo.train.config import DiffusionConfig
-from lpo.train.methods import Players
+from lpo.train.methods import Players, Results
 
 
 class Samples(NamedTuple):
     """Windows in tokens, [n, window]: real training ones, and what both models draw from one seed.
 
     `worst` starts from the same noise as `nominal`. `quality`: one row a seed and model; distances
-    of samples from real training windows in standardised units.
+    of samples from real training windows in standardised units. `losses`: one row a method and
+    seed, its mean loss on windows of either model.
     """
 
     real: np.ndarray
     nominal: np.ndarray
     worst: np.ndarray
     quality: pd.DataFrame
+    losses: pd.DataFrame
 
 
 def draw_samples(
     keys: Array,
+    results: Results,
     players: Players,
+    method: str,
     problem: workload.Problem,
+    task: provision.CapacityTask,
     cfg: DiffusionConfig,
     seeds: list[int],
 ) -> Samples:
     """Sample the nominal model and the adversary with common noise and measure both.
 
-    `keys` [seeds, 2]. `nll_nats`: mean probability-flow negative log-likelihood of held-out
-    standardised windows, nats per window.
+    `keys` [seeds, 2]. `method` names the robust method that `players` are of. `nll_nats`: mean
+    probability-flow negative log-likelihood of held-out standardised windows, nats per window.
     """
     model, sde, grid, nominal = players.score
     dim, count = problem.layout.window, cfg.quality_windows
@@ -52,14 +57,20 @@ def draw_samples(
         noise = jax.random.normal(fine_key, (grid.fine, count, dim))
         return diffusion.sample_fine(eps, x_k, noise, nominal.coefs)[0]
 
-    def nll(theta: Any) -> Array:
-        return -jnp.mean(diffusion.log_likelihood(partial(model.apply, theta), rows, sde))
+    t_fine = float(grid.times[grid.fine])
+
+    def nll(theta: Any, nominal: robust.Nominal) -> Array:
+        def eps(x: Array, t: Array) -> Array:  # of the sampled model: the adversary's below t_fine
+            fine = (t <= t_fine)[:, None]
+            return jnp.where(fine, model.apply(theta, x, t), model.apply(nominal.theta, x, t))
+
+        return -jnp.mean(diffusion.log_likelihood(eps, rows, sde))
 
     models = {"nominal": nominal.theta, "worst_case": players.theta}
     draw_seeds = jax.jit(jax.vmap(draw, in_axes=(0, 0, robust.DATA_AXES.nominal)))
-    nll_seeds = jax.jit(jax.vmap(nll))
+    nll_seeds = jax.jit(jax.vmap(nll, in_axes=(0, robust.DATA_AXES.nominal)))
     drawn = {name: np.asarray(draw_seeds(keys, theta, nominal)) for name, theta in models.items()}
-    nats = {name: np.asarray(nll_seeds(theta)) for name, theta in models.items()}
+    nats = {name: np.asarray(nll_seeds(theta, nominal)) for name, theta in models.items()}
     # windows that do not overlap: a classifier recognises two that share bins
     apart = -(-dim // problem.protocol.train_stride)
     real = workload.standardise(problem.train[::apart], problem.scaler)
@@ -74,6 +85,21 @@ def draw_samples(
     def tokens(x: np.ndarray) -> np.ndarray:
         return np.maximum(workload.unstandardise(x, problem.scaler), 0.0)
 
-    return Samples(
-        problem.train, tokens(drawn["nominal"][0]), tokens(drawn["worst_case"][0]), quality
-    )
+    imagined = {name: tokens(x) for name, x in drawn.items()}
+    predictors = results.methods | {
+        f"{method} (last epoch)": results.methods[method]._replace(params=players.last)
+    }
+    scale = robust.loss_scale(task, problem.scaler)
+    losses = []
+    for name, trained in predictors.items():
+        loss = robust.decision_loss(trained.forecaster, task, problem.layout, scale)
+        mean_loss = jax.jit(jax.vmap(lambda params, x, loss=loss: jnp.mean(loss(params, x))))
+        on = {
+            f"{law}_loss": np.asarray(mean_loss(trained.params, x)) for law, x in imagined.items()
+        }
+        losses += [
+            {"method": name, "seed": seed} | {law: float(values[i]) for law, values in on.items()}
+            for i, seed in enumerate(seeds)
+        ]
+    nominal_windows, worst_windows = (imagined[name][0] for name in models)
+    return Samples(problem.train, nominal_windows, worst_windows, quality, pd.DataFrame(losses))

@@ -15,7 +15,12 @@ CHUNK = (
     4096  # windows predicted at a time: bounds memory, and one compiled shape serves every method
 )
 BLOCK_WINDOWS = 12  # of windows that do not overlap; twice the overlap where they do
-REFERENCES = ("dfl_matched", "mean7_tuned")  # what every method is compared with, pair by pair
+REFERENCES = (
+    "dfl_matched",
+    "mean7",
+    "mean7_tuned",
+    "max7_tuned",
+)  # what every method is compared with, pair by pair
 
 
 class Predictions(NamedTuple):
@@ -42,7 +47,9 @@ def predict(
         return jax.lax.map(one_chunk, chunks)
 
     outputs = jax.jit(jax.vmap(one_seed, in_axes=(0, None)))(trained.params, jnp.asarray(chunks))
-    flat = np.asarray(outputs).reshape(outputs.shape[0], -1, problem.layout.pairs)[:, :count]
+    flat = np.asarray(outputs, np.float64).reshape(outputs.shape[0], -1, problem.layout.pairs)[
+        :, :count
+    ]
     ends = np.cumsum([len(x) for x in problem.tests.values()])
     parts = np.split(flat, ends[:-1], axis=1)
     return Predictions(name, dict(zip(problem.tests, parts, strict=True)))
@@ -59,7 +66,8 @@ def predict_rules(
     for rule in rules:
         by_set = {}
         for name, windows in problem.tests.items():
-            values = np.asarray(rule.predict(*workload.pairs(windows, problem.layout)))
+            pairs = workload.pairs(windows.astype(np.float64), problem.layout)
+            values = np.asarray(rule.predict(*pairs))
             by_set[name] = np.broadcast_to(values, (seeds, *values.shape))
         predictions.append(Predictions(rule.name, by_set))
     return predictions

@@ -67,7 +67,7 @@ class Stages:
         start, found = 0, self.checkpoints.latest(name, state)
         if found is not None:
             start, state = found
-            self._forget_after(name, start)
+        self._forget_after(name, start)
         segments = run(
             training,
             step_keys,

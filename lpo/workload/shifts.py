@@ -2,7 +2,8 @@
 
 All keep the unit and never re-scale: a shift that is scaled away tests nothing. Corruptions clip at
 zero; their amplitudes are shares of the series' own maximum. Follows the test sets of 3D-Learning
-(arXiv 2602.02943); where its text and its code mean different things by "cutout", both are here.
+(arXiv 2602.02943), whose strengths are the defaults; where its text and its code mean different
+things by "cutout", both are here.
 """
 
 import zlib
@@ -17,14 +18,14 @@ def generator(seed: int, name: str) -> np.random.Generator:
 
 
 def cutout_points(
-    tokens: np.ndarray, rng: np.random.Generator, *, probability: float = 0.05
+    tokens: np.ndarray, rng: np.random.Generator, *, probability: float = 0.005
 ) -> np.ndarray:
     """Each bin loses all its demand with this probability, independently (the paper's text)."""
     return np.where(rng.random(tokens.shape) < probability, 0.0, tokens)
 
 
 def cutout_block(
-    tokens: np.ndarray, rng: np.random.Generator, *, share: float = 0.05
+    tokens: np.ndarray, rng: np.random.Generator, *, share: float = 0.005
 ) -> np.ndarray:
     """One block of bins, `share` of the series, is set to its maximum (the authors' code)."""
     bins = len(tokens)

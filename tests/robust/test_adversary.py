@@ -6,10 +6,17 @@ import numpy as np
 import pytest
 
 from lpo import robust
+from lpo.diffusion import eps_mse
 
 
 def build(tiny, loss=None, **settings):
-    defaults = {"paths": 128, "draws": 256, "epsilon": 0.01, "learning_rate": 1e-3}
+    defaults = {
+        "paths": 128,
+        "draws": 256,
+        "budget": "eps_mse",
+        "epsilon": 0.01,
+        "learning_rate": 1e-3,
+    }
     return robust.make_adversary(
         tiny.model,
         tiny.sde,
@@ -88,3 +95,26 @@ def test_untrained_adversary_samples_the_nominal_law(tiny, nominal):
     error = 4 * expected.std() / np.sqrt(windows.size)  # bins of one window are independent here
     assert abs(float(windows.mean()) - expected.mean()) < error
     assert float(windows.std()) == pytest.approx(expected.std(), rel=0.02)
+
+
+def test_multiplier_holds_the_adversary_back(tiny, nominal):
+    """With alpha fixed, the growth after one epoch falls as alpha rises: 0, then 30."""
+    growth = [
+        ascend(tiny, nominal, epochs=1, epsilon=1e3, dual_start=alpha, dual_rate=1e-9)[1][0][
+            "growth"
+        ]
+        for alpha in (0.0, 30.0)
+    ]
+    assert growth[1] < 0.5 * growth[0]
+
+
+def test_budget_is_enforced_on_draws_the_ascent_never_sees(tiny, nominal):
+    """Growth on a third, fresh and large sample stays near the limit."""
+    state, rows = ascend(
+        tiny, nominal, epochs=8, epsilon=0.002, learning_rate=3e-3, audit_draws=4096
+    )
+    objective = eps_mse(tiny.sde, hi=float(tiny.grid.times[tiny.grid.fine]))
+    draws = objective.draw(jax.random.PRNGKey(123), nominal.windows, 20_000)
+    growth = float(robust.growth_of(tiny.model, objective, nominal.theta, draws)(state.theta))
+    assert rows[-1]["growth"] <= 1.1 * 0.002 * (1 + 1e-5)
+    assert growth < 1.5 * 0.002

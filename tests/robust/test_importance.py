@@ -33,6 +33,11 @@ def shifted(theta):
     return lambda x, t: exact_eps(x, t) + theta
 
 
+def bent(theta):
+    """A change that depends on the state, so that it matters where along the path it is taken."""
+    return lambda x, t: exact_eps(x, t) + theta * jnp.tanh(2 * x)
+
+
 @pytest.fixture
 def double():
     with jax.enable_x64(True):
@@ -60,7 +65,7 @@ def test_ratio_of_a_model_to_itself_is_exactly_one():
 def test_girsanov_form_equals_the_quadratic_form_of_the_paper(double):
     _, noise, _, path = draw(jax.random.PRNGKey(1), 32, 3)
     eps_old = trajectory_eps(exact_eps, path, COEFS)
-    log_r, _ = log_ratio(shifted(0.05), eps_old, path, noise, COEFS)
+    log_r, _ = log_ratio(bent(0.05), eps_old, path, noise, COEFS)
 
     def squares(eps_fn):
         total = 0.0
@@ -71,16 +76,17 @@ def test_girsanov_form_equals_the_quadratic_form_of_the_paper(double):
             total += jnp.sum((path[k] - mean) ** 2, axis=-1) / (2 * coef.sigma**2)
         return total
 
-    np.testing.assert_allclose(log_r, squares(exact_eps) - squares(shifted(0.05)), atol=1e-4)
+    np.testing.assert_allclose(log_r, squares(exact_eps) - squares(bent(0.05)), atol=1e-4)
 
 
 def test_ratio_has_mean_one_and_its_log_has_minus_the_path_divergence(double):
     count = 40_000
     _, noise, _, path = draw(jax.random.PRNGKey(2), count, 2)
     eps_old = trajectory_eps(exact_eps, path, COEFS)
-    log_r, half_square = log_ratio(shifted(0.03), eps_old, path, noise, COEFS)
-    ratio = np.exp(log_r)
-    assert abs(ratio.mean() - 1.0) < 4 * ratio.std() / np.sqrt(count)
+    for changed in (bent(0.03), shifted(0.03)):
+        log_r, half_square = log_ratio(changed, eps_old, path, noise, COEFS)
+        ratio = np.exp(log_r)
+        assert abs(ratio.mean() - 1.0) < 4 * ratio.std() / np.sqrt(count)
     noise_term = np.asarray(log_r + half_square)
     assert abs(noise_term.mean()) < 4 * noise_term.std() / np.sqrt(count)
     # a constant shift moves every path by the same amount, so the divergence is a plain sum

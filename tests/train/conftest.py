@@ -9,7 +9,6 @@ from typing import NamedTuple
 import pytest
 
 TINY = [
-    "+experiment=dro_diffusion",
     "seeds=2",
     "workload.days=1",
     "forecast.widths=[8]",
@@ -31,6 +30,7 @@ TINY = [
     "robust.samples=64",
     "robust.paths=32",
     "robust.draws=32",
+    "robust.audit_draws=64",
     "tracking=disabled",
 ]
 
@@ -72,6 +72,8 @@ def train(tmp_path_factory):
 @pytest.fixture(scope="session")
 def finished(train, tmp_path_factory) -> Run:
     """The small run, unbroken."""
-    run = train(*TINY, folder=tmp_path_factory.mktemp("run") / "unbroken")
+    run = train(
+        *TINY, "+experiment=dro_diffusion", folder=tmp_path_factory.mktemp("run") / "unbroken"
+    )
     assert run.code == 0, run.err
     return run

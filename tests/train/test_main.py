@@ -6,15 +6,19 @@ import signal
 import sys
 import time
 
+import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 import pytest
 
-from lpo.runs import run_command
+from lpo.optim import Training, seed_keys
+from lpo.runs import Checkpoints, RunFolder, run_command
 from lpo.train.__main__ import job
 from lpo.train.config import TrainConfig, validate
+from lpo.train.stages import Stages
 from tests.train.conftest import TINY
 
+EXPERIMENT = "+experiment=dro_diffusion"
 COLUMNS = (
     "method,test_set,seed,nr_pooled,nr_code,regret,cost,oracle_cost,cost_per_token,mse,n_windows"
 )
@@ -29,7 +33,7 @@ def refuse(tmp_path, monkeypatch, capsys):
 
     def start(*overrides):
         folder = tmp_path / "refused"
-        arguments = ["lpo.train", *TINY, *overrides, f"hydra.run.dir={folder}"]
+        arguments = ["lpo.train", *TINY, EXPERIMENT, *overrides, f"hydra.run.dir={folder}"]
         monkeypatch.setattr(sys, "argv", arguments)
         with pytest.raises(SystemExit) as left:
             run_command("train", TrainConfig, validate, job)
@@ -106,17 +110,17 @@ def test_metrics_are_long_form_with_every_stage_and_step(finished):
 def test_same_seed_gives_the_same_bytes_after_a_kill_at_a_random_moment(train, finished, tmp_path):
     """SIGKILL, resume, compare with the unbroken run: tables byte for byte, metrics exactly."""
     folder = tmp_path / "killed"
-    process = train(*TINY, folder=folder, wait=False)
+    process = train(*TINY, EXPERIMENT, folder=folder, wait=False)
     while not list(folder.glob("checkpoints/*/*")) and process.poll() is None:
         time.sleep(0.05)
-    moment = random.SystemRandom().uniform(0.0, 6.0)
+    moment = random.SystemRandom().uniform(0.0, 3.0)
     time.sleep(moment)
     process.kill()
     process.communicate()
-    if process.returncode == -signal.SIGKILL:
-        summary = json.loads((folder / "summary.json").read_text())
-        assert summary["status"] == "interrupted", f"killed {moment:.2f} s after a checkpoint"
-    resumed = train(*TINY, "resume=true", folder=folder)
+    assert process.returncode == -signal.SIGKILL, "ended before it was killed: train longer"
+    summary = json.loads((folder / "summary.json").read_text())
+    assert summary["status"] == "interrupted", f"killed {moment:.2f} s after a checkpoint"
+    resumed = train(*TINY, EXPERIMENT, "resume=true", folder=folder)
     assert resumed.code == 0, f"killed {moment:.2f} s after a checkpoint: {resumed.err}"
     assert tables(folder) == tables(finished.folder), f"killed after {moment:.2f} s"
     assert metrics(folder) == metrics(finished.folder)
@@ -125,7 +129,7 @@ def test_same_seed_gives_the_same_bytes_after_a_kill_at_a_random_moment(train, f
 
 
 def test_diverging_training_stops_and_names_stage_step_and_checkpoint(train, tmp_path):
-    run = train(*TINY, "predictor.learning_rate=1e30", folder=tmp_path / "diverged")
+    run = train(*TINY, EXPERIMENT, "predictor.learning_rate=1e30", folder=tmp_path / "diverged")
     assert run.code == 1
     assert "stage mse" in run.err and "step" in run.err and "checkpoint" in run.err
     assert "Traceback" not in run.err
@@ -145,10 +149,12 @@ def test_diverging_training_stops_and_names_stage_step_and_checkpoint(train, tmp
         ("workload=trace", ("workload.path",)),
         ("protocol=paper", ("paper", "conv_2023")),
         ("workload.days=0.01", ("bins",)),
+        ("protocol.context=5", ("protocol.context", "5", "7")),
+        ("protocol=honest protocol.lead=3", ("protocol.lead", "3", "honest")),
     ],
 )
 def test_bad_configuration_is_one_line_that_names_the_thing(refuse, override, named):
-    line = refuse(override)
+    line = refuse(*override.split())
     assert all(word in line for word in named), line
 
 
@@ -165,3 +171,57 @@ def test_broken_trace_is_refused_with_file_row_and_column(refuse, tmp_path):
 def test_missing_data_is_refused_with_the_remedy(refuse, tmp_path):
     line = refuse("workload=azure", f"workload.root={tmp_path}")
     assert "azure_llm_2024_conv_5s.csv" in line and "lpo.workload download" in line
+
+
+def test_other_protocol_head_estimator_and_one_seed(train, tmp_path):
+    """`honest` in normalised regret, quantiles, the clipped ratio; nothing moves at rate 1e-12."""
+    run = train(
+        *TINY,
+        "+experiment=dro_diffusion_ppo",
+        "protocol=honest",
+        "forecast.head=quantile",
+        "seeds=1",
+        "robust.predictor_learning_rate=1e-12",
+        folder=tmp_path / "honest",
+    )
+    assert run.code == 0, run.err
+    table = pd.read_csv(run.folder / "tables" / "regret.csv").query("test_set == 'chat_test'")
+    scores = dict(zip(table["method"], table["nr_pooled"], strict=True))
+    assert scores["oracle"] == 0 and all(score >= 0 for score in scores.values())
+    # both continue the best parameters of DFL
+    assert scores["dfl_matched"] == pytest.approx(scores["dfl"], rel=1e-4)
+    assert scores["dro_diffusion_ppo"] == pytest.approx(scores["dfl"], rel=1e-4)
+    found = metrics(run.folder)
+    assert found["regret/own"] == pytest.approx(scores["dro_diffusion_ppo"], rel=1e-6)
+
+
+def test_paper_protocol_runs_without_a_validation_part_and_warns(train, tmp_path, azure_root):
+    run = train(
+        *TINY,
+        "+experiment=mse",
+        "protocol=paper",
+        "workload=azure",
+        f"workload.root={azure_root}",
+        "compare=[]",
+        folder=tmp_path / "paper",
+    )
+    assert run.code == 0, run.err
+    summary = json.loads((run.folder / "summary.json").read_text())
+    assert any("repeat each other exactly" in note for note in summary["notes"])
+    assert "repeat each other exactly" in run.out
+
+
+def test_resume_after_metrics_without_a_checkpoint_repeats_no_row(tmp_path):
+    """A kill between the two writes of a stage's first segment."""
+    folder = RunFolder(tmp_path)
+    rows = {"step": [1, 2], "stage": ["stage"] * 2, "name": ["x"] * 2, "value": [9.0, 9.0]}
+    folder.write_metrics(pd.DataFrame(rows))
+    counting = Training(
+        lambda key: jnp.zeros(()), lambda key, state, data: (state + 1.0, {"x": state})
+    )
+    with Checkpoints(folder.checkpoints) as checkpoints:
+        stages = Stages(folder, checkpoints, lambda metrics, step: None, seed_keys(0, 1))
+        stages.run("stage", counting, None, steps=4, segment_steps=2, timing="training")
+    written = folder.read_metrics()
+    assert list(written["step"]) == [1, 2, 3, 4]
+    assert list(written["value"]) == [0.0, 1.0, 2.0, 3.0]

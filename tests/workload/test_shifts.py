@@ -127,3 +127,16 @@ def test_mixtures_are_the_papers_or_each_other_series_with_the_trained_one():
         ("agents", "chat"),
     ]
     assert mixture_pairs(["mine"], "mine") == []
+
+
+def test_test_sets_have_the_published_strengths():
+    """Cutout .5 %, Perlin 5 % and Gaussian 10 % of the maximum (3D-Learning, corrupted tests)."""
+    tokens = np.full(200_000, 1e6)
+    changed = {name: corrupt(tokens, rng()) - tokens for name, corrupt in CORRUPTIONS.items()}
+    sd = np.sqrt(0.005 * 0.995 * len(tokens))
+    assert abs(np.sum(changed["cutout_points"] == -1e6) - 1000) < 4 * sd
+    assert np.abs(changed["perlin"]).max() == pytest.approx(0.05e6)
+    assert changed["gaussian"].std() == pytest.approx(0.10e6, rel=0.02)
+    varying = np.arange(200_000.0)
+    block = cutout_block(varying, rng())
+    assert np.sum(block != varying) in (999, 1000)  # the maximum itself may be inside
