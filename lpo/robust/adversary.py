@@ -142,7 +142,7 @@ def make_adversary(
         # The ascent would over-fit any fixed draws, so it sees fresh ones, and what is reported and
         # enforced is measured on draws that it has never seen.
         growth = growth_on(draw_key, settings.draws)
-        audited_growth = growth_on(audit_key, settings.audit_draws)
+        audit = growth_on(audit_key, settings.audit_draws)
 
         def paths(theta: Any) -> tuple[Array, Array]:
             """Window losses [B] and trajectories of a model on the epoch's starts and noises."""
@@ -169,7 +169,7 @@ def make_adversary(
 
         def lagrangian(theta: Any, alpha: Array) -> tuple[Array, tuple[Array, Array]]:
             value, divergence = gain(theta)
-            excess = growth(theta)
+            excess = jnp.mean(growth(theta))
             return alpha * excess - value, (excess, divergence)
 
         def step(carry: tuple[AdversaryState, Array], _: None):
@@ -188,15 +188,18 @@ def make_adversary(
 
         start = (state, jnp.zeros((), bool))
         (state, _), _ = jax.lax.scan(step, start, None, length=settings.inner_steps)
+        limit = settings.slack * settings.epsilon
         theta, fraction = step_back(
-            nominal.theta, state.theta, audited_growth, settings.slack * settings.epsilon
+            nominal.theta, state.theta, lambda theta: jnp.mean(audit(theta)), limit
         )
+        audited = audit(theta)
         nominal_losses, nominal_trajectory = paths(nominal.theta)
         _, half_square = log_ratio_to(nominal.theta, nominal_trajectory)(theta)
         metrics = {
             "nominal_loss": jnp.mean(nominal_losses),
             "worst_case_loss": jnp.mean(paths(theta)[0]),
-            "growth": audited_growth(theta),
+            "growth": jnp.mean(audited),
+            "growth_se": jnp.std(audited) / settings.audit_draws**0.5,
             "alpha": state.alpha,
             "path_kl": jnp.mean(half_square),
             "feasible_fraction": fraction,

@@ -13,7 +13,7 @@ from lpo.diffusion import Draws, Objective, ScoreModel
 def growth_of(
     model: ScoreModel, objective: Objective, nominal: Any, draws: Draws
 ) -> Callable[[Any], Array]:
-    """G(theta) = J(theta) - J(theta0), a scalar, on fixed draws of real standardised windows.
+    """theta -> terms [n] whose mean is G(theta) = J(theta) - J(theta0), one a draw.
 
     Only the growth depends on theta, and on common random numbers most of the noise of the two
     terms cancels; G(theta0) = 0 exactly. With `objective` = `eps_mse` it is per dimension, as the
@@ -21,11 +21,11 @@ def growth_of(
     right-hand side of KL(P0 || P_theta) <= J + const (Song et al. 2021, Theorem 1; docs/robust.md).
     """
 
-    def error(theta: Any) -> Array:
-        return jnp.mean(objective.loss(lambda x, t: model.apply(theta, x, t), draws))
+    def errors(theta: Any) -> Array:
+        return objective.loss(lambda x, t: model.apply(theta, x, t), draws)
 
-    base = error(nominal)
-    return lambda theta: error(theta) - base
+    base = errors(nominal)
+    return lambda theta: errors(theta) - base
 
 
 def dual_step(alpha: Array, growth: Array, epsilon: float, rate: float, ceiling: float) -> Array:

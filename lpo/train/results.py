@@ -215,5 +215,5 @@ def _final(curves: pd.DataFrame, method: str) -> dict[str, float]:
     """The adversary after the last epoch, means over seeds: `adversary/<name>`."""
     rows = curves.loc[curves["stage"] == method]
     last = rows.loc[rows["step"] == rows["step"].max()].groupby("name")["value"].mean()
-    names = ("growth", "alpha", "path_kl", "nominal_loss", "worst_case_loss")
+    names = ("growth", "growth_se", "alpha", "path_kl", "nominal_loss", "worst_case_loss")
     return {f"adversary/{name}": float(last[name]) for name in names}

@@ -1,6 +1,6 @@
 """Protocols: from a workload to training windows, validation windows and named test sets.
 
-`lead_time` and `honest` are ours (docs/data.md), `paper` is the published set-up (published.py).
+`lead_time` and `honest` are ours, `paper` is the published set-up (docs/protocols.md).
 """
 
 from typing import NamedTuple

@@ -26,7 +26,7 @@ def test_growth_of_the_nominal_model_is_exactly_zero(budget):
     data = jax.random.normal(jax.random.PRNGKey(0), (500, 4))
     draws = objective.draw(jax.random.PRNGKey(1), data, 256)
     growth = growth_of(SHIFTED, objective, jnp.zeros(()), draws)
-    assert growth(jnp.zeros(())) == 0.0
+    assert np.all(growth(jnp.zeros(())) == 0.0)
 
 
 def test_growth_of_a_constant_shift_is_its_square():
@@ -35,7 +35,7 @@ def test_growth_of_a_constant_shift_is_its_square():
     data = jax.random.normal(jax.random.PRNGKey(0), (200_000, 2))
     draws = objective.draw(jax.random.PRNGKey(1), data, 200_000)
     growth = growth_of(SHIFTED, objective, jnp.zeros(()), draws)
-    assert growth(jnp.asarray(0.3)) == pytest.approx(0.09, abs=2e-3)
+    assert growth(jnp.asarray(0.3)).mean() == pytest.approx(0.09, abs=2e-3)
 
 
 def test_likelihood_growth_is_the_weighted_time_integral():
@@ -47,7 +47,7 @@ def test_likelihood_growth_is_the_weighted_time_integral():
     t = np.geomspace(1e-3, 0.2232, 200_001)
     integrand = (0.1 + 19.9 * t) / -np.expm1(-(0.1 * t + 9.95 * t**2))
     expected = 0.3**2 * 2 / 2 * np.trapezoid(integrand, t)
-    assert growth(jnp.asarray(0.3)) == pytest.approx(expected, rel=0.03)
+    assert growth(jnp.asarray(0.3)).mean() == pytest.approx(expected, rel=0.03)
 
 
 def test_multiplier_rises_when_violated_falls_inside_and_stays_in_range():
