@@ -72,6 +72,7 @@ class PredictorConfig:
     steps: int = 3000
     batch: int = 256
     learning_rate: float = 1e-3
+    linear_learning_rate: float = 3e-2  # of the method linear_normalised, which starts at zero
     weight_decay: float = 1e-4
     segment_steps: int = 250
 
@@ -216,6 +217,7 @@ _POSITIVE = (
     *(f"protocol.{name}" for name in ("bin_s", "context", "lead")),
     *(f"forecast.{name}" for name in ("dense", "width", "blocks")),
     *(f"predictor.{name}" for name in ("steps", "batch", "learning_rate", "segment_steps")),
+    "predictor.linear_learning_rate",
     *(f"diffusion.{name}" for name in ("width", "blocks", "steps", "batch", "learning_rate")),
     *(f"diffusion.{name}" for name in ("segment_steps", "grid_steps", "fine_steps")),
     *(f"diffusion.{name}" for name in ("quality_windows", "likelihood_windows")),

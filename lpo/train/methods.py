@@ -79,7 +79,12 @@ def train_methods(
         trained["mse"] = fit("mse", predictor, loss)
     if MethodKind.linear_normalised in wanted:
         linear = forecast.linear_normalised(problem.scaler, problem.layout.context, predictor.head)
-        trained["linear_normalised"] = fit("linear_normalised", linear, decision(linear))
+        trained["linear_normalised"] = fit(
+            "linear_normalised",
+            linear,
+            decision(linear),
+            learning_rate=cfg.predictor.linear_learning_rate,
+        )
     if MethodKind.dfl in wanted:
         trained["dfl"] = fit("dfl", predictor, decision(predictor))
     if MethodKind.dfl_matched in wanted:
