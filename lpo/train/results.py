@@ -13,6 +13,7 @@ from lpo.runs import (
     write_report,
 )
 from lpo.train.config import TrainConfig
+from lpo.train.curves import curves_by_seed, final_adversary, kept_steps
 from lpo.train.samples import Samples
 from lpo.train.scoring import (
     Predictions,
@@ -69,14 +70,14 @@ def write_results(
             paired,
         ),
     }
-    curves = _curves(folder.read_metrics())
+    curves = curves_by_seed(folder.read_metrics())
     tables["training"] = ResultTable(
         "Training",
         "Early stopping by the validation part: the step kept, its validation loss, and the last.",
-        _kept(curves),
+        kept_steps(curves),
     )
     if samples is not None:
-        metrics |= _final(curves, method)
+        metrics |= final_adversary(curves, method)
         tables["imagined_losses"] = ResultTable(
             "Losses on imagined windows",
             "Mean loss of every predictor on windows of the nominal score model and of the final "
@@ -185,35 +186,3 @@ def _pictures(
             bin_s,
         )
     return pictures
-
-
-def _curves(metrics: pd.DataFrame) -> pd.DataFrame:
-    """Metrics with a column `seed` (0, 1, ...): one row a stage, step, name and seed."""
-    by_seed = metrics.loc[metrics["name"].str.contains("/seed_")]
-    if by_seed.empty:
-        return metrics.assign(seed=0)
-    parts = by_seed["name"].str.extract(r"(?P<name>.*)/seed_(?P<seed>\d+)$")
-    return by_seed.assign(name=parts["name"], seed=parts["seed"].astype(int))
-
-
-def _kept(curves: pd.DataFrame) -> pd.DataFrame:
-    """Stage, seed, step kept by validation, validation loss there and at the last step."""
-    rows = []
-    validated = curves.loc[curves["name"] == "validation_loss"]
-    for (stage, seed), group in validated.groupby(["stage", "seed"], sort=False):
-        steps, losses = group["step"].to_numpy(), group["value"].to_numpy()
-        best = int(losses.argmin())
-        kept = {"kept_step": steps[best], "last_step": steps[-1]}
-        kept |= {"kept_loss": losses[best], "last_loss": losses[-1]}
-        rows.append({"stage": stage, "seed": seed} | kept)
-    return pd.DataFrame(
-        rows, columns=["stage", "seed", "kept_step", "last_step", "kept_loss", "last_loss"]
-    )
-
-
-def _final(curves: pd.DataFrame, method: str) -> dict[str, float]:
-    """The adversary after the last epoch, means over seeds: `adversary/<name>`."""
-    rows = curves.loc[curves["stage"] == method]
-    last = rows.loc[rows["step"] == rows["step"].max()].groupby("name")["value"].mean()
-    names = ("growth", "growth_se", "alpha", "path_kl", "nominal_loss", "worst_case_loss")
-    return {f"adversary/{name}": float(last[name]) for name in names}
