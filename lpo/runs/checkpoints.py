@@ -1,5 +1,6 @@
 """Checkpoints of training states: whole or absent, restored bit for bit."""
 
+import logging
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -42,6 +43,8 @@ class Checkpoints:
         """
         if not (self._path / stage).is_dir():
             return None
+        # Orbax warns of an item that it is only told how to restore a line later
+        logging.getLogger("absl").setLevel(logging.ERROR)
         manager = self._manager(stage)
         step = manager.latest_step()
         if step is None:

@@ -138,7 +138,11 @@ def _perform(command: str, validate: Validate, job: Job, composed: DictConfig) -
         return fail(f"infeasible: {error}", INFEASIBLE)
     except KeyboardInterrupt:
         folder.record(status="interrupted", result="interrupted by Ctrl-C or SIGTERM")
-        fail(f"interrupted; continue with resume=true hydra.run.dir={folder.path}", INTERRUPTED)
+        fail(
+            f"interrupted; repeat the command with resume=true hydra.run.dir={folder.path}"
+            " to continue",
+            INTERRUPTED,
+        )
         raise
     except Exception as error:
         folder.write_text("error.txt", traceback.format_exc())

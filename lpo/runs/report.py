@@ -38,7 +38,7 @@ class Picture(NamedTuple):
 
 
 class Report(NamedTuple):
-    """What a report says: a title, an opening paragraph, tables and pictures, all plain text."""
+    """What a report says, in plain text; the first table stands above the pictures."""
 
     title: str
     opening: str
@@ -62,7 +62,8 @@ def write_report(folder: RunFolder, report: Report) -> Path:
         opening=escape(report.opening),
         script=script,
         facts=_pairs({**facts, **environment}),
-        tables="".join(_table(table) for table in report.tables),
+        headline="".join(_table(table) for table in report.tables[:1]),
+        tables="".join(_table(table) for table in report.tables[1:]),
         pictures=pictures,
         timings=_pairs(summary.get("timings_s", {}), unit="s"),
         data=_table(ResultTable("Data", "", pd.DataFrame(summary.get("data", [])))),
@@ -159,8 +160,9 @@ $script
 <h1>$title</h1>
 <p>$opening</p>
 $facts
-$tables
+$headline
 $pictures
+$tables
 <div class="columns">
 <section><h2>Time by stage</h2>$timings</section>
 <section><h2>Versions</h2>$versions</section>

@@ -9,7 +9,7 @@ from lpo.optim import seed_keys
 from lpo.runs import Checkpoints, RunFolder, run_command, tracking
 from lpo.train.config import TrainConfig, validate
 from lpo.train.methods import train_methods
-from lpo.train.problem import load_workload, make_protocol, make_task
+from lpo.train.problem import describe, load_workload, make_protocol, make_task
 from lpo.train.results import notes, write_results
 from lpo.train.samples import draw_samples
 from lpo.train.scoring import predict, predict_rules
@@ -20,7 +20,10 @@ def job(cfg: TrainConfig, folder: RunFolder) -> Mapping[str, Any]:
     """One run: data, training stages, samples, scores; everything lands in `folder`."""
     clock = perf_counter()
     protocol = make_protocol(cfg.protocol)
-    problem = workload.build(load_workload(cfg.workload), protocol, seed=cfg.seed)
+    demand = load_workload(cfg.workload)
+    for line in describe(demand):
+        print(f"data: {line}")
+    problem = workload.build(demand, protocol, seed=cfg.seed)
     task = make_task(cfg.provision, protocol.bin_s)
     seeds = list(range(cfg.seed, cfg.seed + cfg.seeds))
     folder.record(data=problem.sources, notes=notes(problem))

@@ -18,8 +18,10 @@ MethodKind = Enum(
     "MethodKind",
     ["mse", "dfl", "dfl_matched", "linear_normalised", "dro_diffusion", "dro_diffusion_ppo"],
 )
+ROBUST = {MethodKind.dro_diffusion, MethodKind.dro_diffusion_ppo}
 BudgetKind = Enum("BudgetKind", ["eps_mse", "likelihood"])
 TokensKind = Enum("TokensKind", ["context", "total"])
+TraceKind = Enum("TraceKind", ["auto", "requests", "series"])
 
 
 @dataclass
@@ -32,7 +34,12 @@ class WorkloadConfig:
     root: str | None = None
     path: str | None = None
     tokens: TokensKind = TokensKind.context
+    kind: TraceKind = TraceKind.auto
     series_bin_s: float | None = None
+    time_column: str = "TIMESTAMP"
+    context_column: str = "ContextTokens"
+    generated_column: str = "GeneratedTokens"
+    series_column: str | None = None
 
 
 @dataclass

@@ -10,6 +10,7 @@ from jax import Array
 from lpo import diffusion, forecast, provision, robust, workload
 from lpo.optim import adam
 from lpo.train.config import (
+    ROBUST,
     BudgetKind,
     DiffusionConfig,
     MethodKind,
@@ -64,8 +65,7 @@ def train_methods(
 ) -> Results:
     """Train the experiment's method and `cfg.compare`, each once, DFL before its followers."""
     wanted = {*cfg.compare, cfg.robust.method}
-    robust_methods = {MethodKind.dro_diffusion, MethodKind.dro_diffusion_ppo}
-    if wanted & (robust_methods | {MethodKind.dfl_matched}):
+    if wanted & (ROBUST | {MethodKind.dfl_matched}):
         wanted.add(MethodKind.dfl)
     predictor = make_forecaster(cfg.forecast, problem.scaler, problem.layout.context)
     scale = robust.loss_scale(task, problem.scaler)
@@ -98,9 +98,9 @@ def train_methods(
             init=(trained["dfl"].params,),
         )
     players: dict[MethodKind, Players] = {}
-    if wanted & robust_methods:
+    if wanted & ROBUST:
         score = train_score(cfg.diffusion, stages, problem)
-        for method in sorted(wanted & robust_methods, key=lambda method: method.name):
+        for method in sorted(wanted & ROBUST, key=lambda method: method.name):
             trained[method.name], players[method] = _train_robust(
                 method, cfg, stages, problem, windows, score, trained["dfl"], decision(predictor)
             )

@@ -21,9 +21,28 @@ def load_workload(cfg: WorkloadConfig) -> workload.Workload:
     if cfg.name is WorkloadKind.azure:
         return workload.load_azure(cfg.root)
     assert cfg.path is not None, "validate() requires a path"
-    return workload.from_trace(
-        workload.load_trace(cfg.path, tokens=cfg.tokens.name, series_bin_s=cfg.series_bin_s)
+    columns = workload.Columns(
+        cfg.time_column, cfg.context_column, cfg.generated_column, cfg.series_column
     )
+    series = workload.load_trace(
+        cfg.path,
+        kind=cfg.kind.name,
+        tokens=cfg.tokens.name,
+        columns=columns,
+        series_bin_s=cfg.series_bin_s,
+    )
+    return workload.from_trace(series)
+
+
+def describe(demand: workload.Workload) -> list[str]:
+    """One line a series: how it was read."""
+    return [
+        f"{name}: {len(series.tokens)} bins of {series.bin_s:g} s, "
+        f"{len(series.tokens) * series.bin_s / 3600:.1f} hours, "
+        f"mean {series.tokens.mean():,.0f} tokens a bin"
+        + (f", from {series.source.rows} rows of {series.source.path}" if series.source else "")
+        for name, series in demand.series.items()
+    ]
 
 
 def make_protocol(cfg: ProtocolConfig) -> workload.Protocol:

@@ -12,7 +12,7 @@ from lpo.runs import (
     print_table,
     write_report,
 )
-from lpo.train.config import TrainConfig
+from lpo.train.config import ROBUST, TrainConfig
 from lpo.train.curves import curves_by_seed, final_adversary, kept_steps
 from lpo.train.samples import Samples
 from lpo.train.scoring import (
@@ -90,7 +90,12 @@ def write_results(
             "of held-out windows, for the nominal score model and the adversary.",
             samples.quality,
         )
-    pictures = _pictures(curves, table, column, method, samples, problem.protocol.bin_s)
+    # epochs of a robust method count as many predictor steps as they hold, beside the others
+    robust_stage = curves["stage"].isin([kind.name for kind in ROBUST])
+    drawn = curves.assign(
+        step=curves["step"].where(~robust_stage, curves["step"] * cfg.robust.predictor_steps)
+    )
+    pictures = _pictures(drawn, table, column, method, samples, problem.protocol.bin_s)
     for name, result in tables.items():
         folder.write_table(name, result.data)
     for name, picture in pictures.items():
@@ -170,7 +175,8 @@ def _pictures(
         ),
         "training_curves": picture(
             "Training",
-            "Losses of every stage; the adversary's growth, multiplier and worst case.",
+            "Losses of every stage against predictor steps; growth of the matching error and path "
+            "divergence (nats), multiplier alpha, and losses of the adversary (docs/robust.md).",
             "training_curves",
             curves,
         ),

@@ -1,5 +1,6 @@
 """A stage of training: segments of the one loop with checkpoint, metrics, progress, tracking."""
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -67,6 +68,7 @@ class Stages:
         start, found = 0, self.checkpoints.latest(name, state)
         if found is not None:
             start, state = found
+            print(f"lpo.train: {name} continues at step {start} of {steps}", file=sys.stderr)
         self._forget_after(name, start)
         segments = run(
             training,

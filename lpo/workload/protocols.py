@@ -115,9 +115,17 @@ def build(workload: Workload, protocol: Protocol, *, seed: int) -> Problem:
         return _build_published(workload, protocol)
     grid, grid_notes = _on_grid(workload, protocol.bin_s)
     tokens = grid[workload.train]
-    split = temporal_split(
-        len(tokens), protocol.fractions, gap=protocol.gap, window=protocol.window
-    )
+    try:
+        split = temporal_split(
+            len(tokens), protocol.fractions, gap=protocol.gap, window=protocol.window
+        )
+    except InputError as error:
+        series = workload.series[workload.train]
+        where = series.source.path if series.source else f"series `{workload.train}`"
+        raise InputError(
+            f"{where}: {error} A bin is {protocol.bin_s:g} s: give a longer trace, or a smaller "
+            "`protocol.bin_s`, `context` or `lead`."
+        ) from None
     train, validation, test = (tokens[part.start : part.stop] for part in split)
 
     layout = Layout(protocol.window, protocol.context, protocol.lead)

@@ -98,6 +98,8 @@ def load_trace(
     table = open_table(path)
     trace_columns = {columns.time, columns.context, columns.generated}
     requests = kind == "requests" or (kind == "auto" and trace_columns <= set(table.names))
+    if not requests:
+        _refuse_doubtful_series(table, kind, columns)
     try:
         if requests:
             own_bin_s = BIN_S if bin_s is None else bin_s
@@ -121,6 +123,20 @@ def load_trace(
             f"{bin_s:g} s and are left out"
         )
     return coarsen(series, bin_s)
+
+
+def _refuse_doubtful_series(table: Table, kind: Kind, columns: Columns) -> None:
+    """A request trace that lost its times must not pass as a series of one bin a request."""
+    if columns.time in table.names:
+        return
+    found = f"found {', '.join(f'`{name}`' for name in table.names)}"
+    if columns.time != AZURE_COLUMNS.time:
+        raise InputError(f"{table.path}: no time column `{columns.time}`; {found}.")
+    if kind == "auto" and {columns.context, columns.generated} <= set(table.names):
+        raise InputError(
+            f"{table.path}: both token columns of requests and no time column `{columns.time}`; "
+            f"{found}. Name the time column, or say that it is a binned series (kind=series)."
+        )
 
 
 def _read_requests(

@@ -217,7 +217,8 @@ def test_resume_after_metrics_without_a_checkpoint_repeats_no_row(tmp_path):
     rows = {"step": [1, 2], "stage": ["stage"] * 2, "name": ["x"] * 2, "value": [9.0, 9.0]}
     folder.write_metrics(pd.DataFrame(rows))
     counting = Training(
-        lambda key: jnp.zeros(()), lambda key, state, data: (state + 1.0, {"x": state})
+        lambda key: {"count": jnp.zeros(())},
+        lambda key, state, data: ({"count": state["count"] + 1.0}, {"x": state["count"]}),
     )
     with Checkpoints(folder.checkpoints) as checkpoints:
         stages = Stages(folder, checkpoints, lambda metrics, step: None, seed_keys(0, 1))

@@ -205,8 +205,9 @@ def test_missing_bins_of_a_series_become_counted_zeros(write):
 
 def test_a_series_of_both_token_columns_can_be_summed(write):
     text = "ContextTokens,GeneratedTokens\n1,10\n2,20\n"
-    np.testing.assert_array_equal(load_trace(write(text), tokens="total").tokens, [11, 22])
-    np.testing.assert_array_equal(load_trace(write(text)).tokens, [1, 2])
+    total = load_trace(write(text), kind="series", tokens="total")
+    np.testing.assert_array_equal(total.tokens, [11, 22])
+    np.testing.assert_array_equal(load_trace(write(text), kind="series").tokens, [1, 2])
 
 
 def test_kind_overrides_what_the_columns_suggest(write):
@@ -399,3 +400,19 @@ def test_a_series_whose_time_is_not_regular_is_refused(write):
 def test_options_that_do_not_fit_are_refused(write, options, problem):
     with pytest.raises(InputError, match=problem):
         load_trace(write("Tokens\n1\n2\n3\n"), **options)
+
+
+def test_requests_that_lost_their_times_are_not_taken_for_a_series(tmp_path):
+    path = tmp_path / "lost.csv"
+    path.write_text("ContextTokens,GeneratedTokens\n5,1\n7,2\n")
+    with pytest.raises(InputError, match=r"lost\.csv.*no time column `TIMESTAMP`.*kind=series"):
+        load_trace(path)
+    assert list(load_trace(path, kind="series").tokens) == [5.0, 7.0]
+
+
+def test_a_named_time_column_must_be_there(tmp_path):
+    path = tmp_path / "trace.csv"
+    path.write_text("TIMESTAMP,ContextTokens\n2024-01-01 00:00:00,5\n")
+    columns = Columns("Arrival", "ContextTokens", "GeneratedTokens")
+    with pytest.raises(InputError, match="no time column `Arrival`; found `TIMESTAMP`"):
+        load_trace(path, columns=columns)
