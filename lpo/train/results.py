@@ -175,7 +175,7 @@ def _pictures(
         ),
         "training_curves": picture(
             "Training",
-            "Losses of every stage against predictor steps; growth of the matching error and path "
+            "Losses of every stage against predictor steps; growth of the matching error, path "
             "divergence (nats), multiplier alpha, and losses of the adversary (docs/robust.md).",
             "training_curves",
             curves,
