@@ -17,6 +17,7 @@ from lpo.diffusion.matching import matching_loss
 from lpo.diffusion.network import EpsFn
 from lpo.diffusion.sde import VPSDE, root_spaced_times
 from lpo.errors import InputError
+from lpo.optim import Shard, unsharded
 
 
 class Grid(NamedTuple):
@@ -127,17 +128,24 @@ def _scanned(coefs: Coefficients, dtype: jnp.dtype) -> Coefficients:
 
 
 def sample_coarse(
-    key: Array, eps_fn: EpsFn, n: int, dim: int, grid: Grid, coefs: Coefficients
+    key: Array,
+    eps_fn: EpsFn,
+    n: int,
+    dim: int,
+    grid: Grid,
+    coefs: Coefficients,
+    *,
+    shard: Shard = unsharded,
 ) -> Array:
-    """From x at t = 1 ~ N(0, I) down to times[K] -> x_K [n, dim]."""
+    """From x at t = 1 ~ N(0, I) down to times[K] -> x_K [n, dim], split over devices by `shard`."""
     start_key, noise_key = jr.split(key)
-    start = jr.normal(start_key, (n, dim))
+    start = shard(jr.normal(start_key, (n, dim)))
     coarse = Coefficients(*(c[grid.fine :] for c in coefs))
     keys = jr.split(noise_key, len(grid.times) - 1 - grid.fine)
 
     def step(x: Array, inputs: tuple[Array, Coefficients]) -> tuple[Array, None]:
         step_key, coef = inputs
-        return reverse_step(eps_fn, x, jr.normal(step_key, x.shape), coef), None
+        return reverse_step(eps_fn, x, shard(jr.normal(step_key, x.shape)), coef), None
 
     return jax.lax.scan(step, start, (keys, _scanned(coarse, start.dtype)), reverse=True)[0]
 
@@ -166,13 +174,27 @@ def sample_fine(eps_fn: EpsFn, x_k: Array, z: Array, coefs: Coefficients) -> tup
 def trajectory_eps(eps_fn: EpsFn, trajectory: Array, coefs: Coefficients) -> Array:
     """eps_fn at the starts of the steps of a trajectory [K + 1, n, d] -> [K, n, d], one call."""
     count, n, dim = trajectory.shape[0] - 1, *trajectory.shape[1:]
-    times = jnp.repeat(jnp.asarray(first_steps(coefs, count).t, trajectory.dtype), n)
-    return eps_fn(trajectory[1:].reshape(count * n, dim), times).reshape(count, n, dim)
+    times = jnp.tile(jnp.asarray(first_steps(coefs, count).t, trajectory.dtype), n)
+    # rows of one sample stay together, so that samples split over devices stay where they are
+    states = trajectory[1:].swapaxes(0, 1).reshape(n * count, dim)
+    return eps_fn(states, times).reshape(n, count, dim).swapaxes(0, 1)
 
 
-def sample(key: Array, eps_fn: EpsFn, n: int, dim: int, grid: Grid, coefs: Coefficients) -> Array:
-    """Draw x_0 [n, dim]: `sample_coarse`, then `sample_fine` with fresh noise."""
+def sample(
+    key: Array,
+    eps_fn: EpsFn,
+    n: int,
+    dim: int,
+    grid: Grid,
+    coefs: Coefficients,
+    *,
+    shard: Shard = unsharded,
+) -> Array:
+    """Draw x_0 [n, dim]: `sample_coarse`, then `sample_fine` with fresh noise.
+
+    `shard` splits the samples over devices.
+    """
     coarse_key, fine_key = jr.split(key)
-    x_k = sample_coarse(coarse_key, eps_fn, n, dim, grid, coefs)
-    z = jr.normal(fine_key, (grid.fine, n, dim))
+    x_k = sample_coarse(coarse_key, eps_fn, n, dim, grid, coefs, shard=shard)
+    z = shard(jr.normal(fine_key, (grid.fine, n, dim)), axis=1)
     return sample_fine(eps_fn, x_k, z, coefs)[0]

@@ -15,7 +15,7 @@ from jax import Array
 
 from lpo.diffusion.network import EpsFn, Params, ScoreModel
 from lpo.diffusion.sde import VPSDE, diffuse
-from lpo.optim.training import Training
+from lpo.optim import Shard, Training, unsharded
 
 
 class Draws(NamedTuple):
@@ -111,12 +111,14 @@ def make_score_training(
     batch: int,
     *,
     decay: float = 0.999,
+    shard: Shard = unsharded,
 ) -> Training:
     """Training of `model` by `eps_mse` over [t0, 1]: `init(key)`, `update(key, state, data)`.
 
     data [rows, d]: standardised windows; each update draws `batch` of them with replacement.
     decay: of the parameter average; it warms up as (1 + step) / (10 + step) so that the first
-    averages are not made of the initial values. Metrics: loss, grad_norm (before clipping).
+    averages are not made of the initial values. shard: splits the draws over devices. Metrics:
+    loss, grad_norm (before clipping).
     """
     objective = eps_mse(sde)
 
@@ -125,7 +127,7 @@ def make_score_training(
         return ScoreState(params, params, optimiser.init(params), jnp.zeros((), jnp.int32))
 
     def update(key: Array, state: ScoreState, data: Array) -> tuple[ScoreState, dict[str, Array]]:
-        draws = objective.draw(key, data, batch)
+        draws = shard(objective.draw(key, data, batch))
 
         def mean_loss(params: Params) -> Array:
             return jnp.mean(objective.loss(partial(model.apply, params), draws))

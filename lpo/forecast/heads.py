@@ -16,20 +16,30 @@ from lpo.forecast.types import Head
 DEFAULT_LEVELS = (0.05, 0.25, 0.5, 0.75, 0.9, 0.95)
 
 
-def point_head() -> Head:
-    """Return the head of one forecast per pair."""
-    return Head("point", ())
+def point_head(horizon: int | None = None) -> Head:
+    """Return the head of one forecast per pair, or of one per slot of a `horizon`.
+
+    Raises InputError on a horizon below 1.
+    """
+    return Head("point", (), _checked(horizon))
 
 
-def quantile_head(levels: tuple[float, ...] = DEFAULT_LEVELS) -> Head:
-    """Return the head of one output per quantile level.
+def quantile_head(levels: tuple[float, ...] = DEFAULT_LEVELS, horizon: int | None = None) -> Head:
+    """Return the head of one output per quantile level (and slot of a `horizon`).
 
-    Raises InputError unless the levels are strictly ascending inside (0, 1).
+    Raises InputError unless the levels are strictly ascending inside (0, 1), or on a horizon
+    below 1.
     """
     edges = (0.0, *levels, 1.0)
     if not levels or not all(a < b for a, b in itertools.pairwise(edges)):
         raise InputError(f"`levels` must be strictly ascending inside (0, 1), got {levels}.")
-    return Head("quantile", tuple(float(level) for level in levels))
+    return Head("quantile", tuple(float(level) for level in levels), _checked(horizon))
+
+
+def _checked(horizon: int | None) -> int | None:
+    if horizon is not None and horizon < 1:
+        raise InputError(f"`horizon` must be at least 1, got {horizon}.")
+    return horizon
 
 
 def multiples(head: Head, raw: jax.Array) -> jax.Array:

@@ -48,7 +48,7 @@ def linear_normalised(scaler: Scaler, context: int, head: Head) -> Forecaster:
         mean, sd = moments
         return jax.nn.relu(mean + sd * _ascending(head, raw))
 
-    return wrap(Affine(head.outputs), context, head, scale, tokens)
+    return wrap(Affine(head.size), context, head, scale, tokens)
 
 
 def _ascending(head: Head, raw: jax.Array) -> jax.Array:

@@ -47,5 +47,5 @@ def lstm(
     The paper counts 119 233 because PyTorch keeps two bias vectors a layer; their sum is what
     acts. See `lpo.forecast.normalise.forecaster` for the scales.
     """
-    net = LSTMNet((hidden[0], hidden[1]), dense, head.outputs, dropout)
+    net = LSTMNet((hidden[0], hidden[1]), dense, head.size, dropout)
     return forecaster(net, scaler, context, head, normalise)

@@ -51,5 +51,5 @@ def mixer(
 
     dropout acts on each residual branch. See `lpo.forecast.normalise.forecaster` for the scales.
     """
-    net = Mixer(width, blocks, head.outputs, dropout)
+    net = Mixer(width, blocks, head.size, dropout)
     return forecaster(net, scaler, context, head, normalise)

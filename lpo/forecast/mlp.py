@@ -34,5 +34,5 @@ def mlp(
     dropout: float = 0.0,
 ) -> Forecaster:
     """Return an MLP forecaster of hidden `widths`; see `lpo.forecast.normalise.forecaster`."""
-    net = MLP(tuple(widths), head.outputs, dropout)
+    net = MLP(tuple(widths), head.size, dropout)
     return forecaster(net, scaler, context, head, normalise)

@@ -20,7 +20,7 @@ def forecaster(
 ) -> Forecaster:
     """Wrap a network of unit-free numbers into a forecaster of tokens.
 
-    net: called with (x [..., context], deterministic: bool), returns [..., head.outputs].
+    net: called with (x [..., context], deterministic: bool), returns [..., head.size].
     With the multiples of `lpo.forecast.heads.multiples`:
 
         raw     mean * multiples(net((x - mean) / sd))     mean, sd of the training series
@@ -54,9 +54,9 @@ def forecaster(
 def wrap(net: nn.Module, context: int, head: Head, scale: Any, tokens: Any) -> Forecaster:
     """Build a forecaster: tokens(net(x), s) with (x, s) = scale(history).
 
-    scale: history [..., context] -> (x [..., context], s); tokens: (raw [..., outputs], s) ->
-    outputs in tokens. Raises InputError on a context < 1; `apply` raises ValueError on a history
-    of another length.
+    scale: history [..., context] -> (x [..., context], s), the leaves of s numbers or [..., 1];
+    tokens: (raw [..., outputs], s) -> outputs in tokens. Raises InputError on a context < 1;
+    `apply` raises ValueError on a history of another length.
     """
     if context < 1:
         raise InputError(f"`context` must be at least 1, got {context}.")
@@ -73,6 +73,9 @@ def wrap(net: nn.Module, context: int, head: Head, scale: Any, tokens: Any) -> F
         x, level = scale(jnp.asarray(history))
         rngs = None if key is None else {"dropout": key}
         raw = net.apply({"params": params}, x, deterministic=key is None, rngs=rngs)
-        return tokens(raw, level)
+        if head.horizon is None:
+            return tokens(raw, level)
+        by_slot = raw.reshape(*raw.shape[:-1], head.horizon, head.outputs)
+        return tokens(by_slot, jax.tree.map(lambda s: jnp.asarray(s)[..., None], level))
 
     return Forecaster(init, apply, head)

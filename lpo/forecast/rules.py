@@ -21,7 +21,8 @@ Predict: TypeAlias = Callable[[Array, Array], Array]
 class Rule(NamedTuple):
     """A named rule: predict(history [..., context], target [...]) -> forecast [...], tokens.
 
-    Only the oracle reads the target.
+    Only the oracle reads the target. Where targets have an axis of slots, [..., horizon], the
+    forecast has it too and is the same for every slot, the oracle's excepted.
     """
 
     name: str
@@ -37,9 +38,10 @@ def fit_rules(
 ) -> list[Rule]:
     """Return all rules, those with a parameter tuned to the least total cost on the training part.
 
-    train_history: [..., context] tokens, context >= 7; train_target: [...] tokens. cost: (capacity,
-    demand) -> cost and decide: forecast -> capacity, of the decision task, on NumPy arrays; each
-    pair's cost must be least where the forecast meets the target, as for any plug-in optimum.
+    train_history: [..., context] tokens, context >= 7; train_target: [...] tokens, or
+    [..., horizon] for decisions over several slots. cost: (capacity, demand) -> cost and decide:
+    forecast -> capacity, of the decision task, on NumPy arrays; each pair's cost must be least
+    where the forecast meets the target, as for any plug-in optimum.
 
     oracle: the target. last: the last input. mean7, max7: of the last 7 inputs. mean7_tuned,
     max7_tuned: the same times the best factor. constant: the best constant. constant_mean: the
@@ -49,9 +51,12 @@ def fit_rules(
     """
     history = np.asarray(train_history, np.float64)
     target = np.asarray(train_target, np.float64)
-    if history.shape[:-1] != target.shape or history.shape[-1] < RECENT:
+    slots = target.ndim == history.ndim
+    pairs = target.shape[:-1] if slots else target.shape
+    if history.shape[:-1] != pairs or history.shape[-1] < RECENT:
         raise InputError(
-            f"`train_history` must be [..., context >= {RECENT}] and `train_target` [...], "
+            f"`train_history` must be [..., context >= {RECENT}] and `train_target` [...] or "
+            "[..., horizon], "
             f"got {history.shape} and {target.shape}."
         )
     if not (history.any() and target.any()):
@@ -60,24 +65,28 @@ def fit_rules(
     def total_cost(forecast: np.ndarray) -> float:
         return float(np.sum(cost(decide(forecast), target)))
 
-    mean7_factor = best_factor(mean7(history, target), target, total_cost)
-    max7_factor = best_factor(max7(history, target), target, total_cost)
+    def forecast(predict: Predict) -> Predict:
+        return _every_slot(predict) if slots else predict
+
+    mean7_factor = best_factor(forecast(mean7)(history, target), target, total_cost)
+    max7_factor = best_factor(forecast(max7)(history, target), target, total_cost)
     best_constant = best_factor(np.ones_like(target), target, total_cost)
     rate = refined_minimum(
-        lambda rate: total_cost(exp_smoothing(rate)(history, target)),
+        lambda rate: total_cost(forecast(exp_smoothing(rate))(history, target)),
         np.linspace(0.0, 1.0, CANDIDATES),
     )
-    return [
-        Rule("oracle", lambda history, target: target),
-        Rule("last", lambda history, target: history[..., -1]),
-        Rule("mean7", mean7),
-        Rule("max7", max7),
-        Rule("mean7_tuned", lambda history, target: mean7_factor * mean7(history, target)),
-        Rule("max7_tuned", lambda history, target: max7_factor * max7(history, target)),
-        Rule("constant", _constant(best_constant)),
-        Rule("constant_mean", _constant(float(target.mean()))),
-        Rule("exp_smoothing", exp_smoothing(rate)),
-    ]
+    rules: dict[str, Predict] = {
+        "last": lambda history, target: history[..., -1],
+        "mean7": mean7,
+        "max7": max7,
+        "mean7_tuned": lambda history, target: mean7_factor * mean7(history, target),
+        "max7_tuned": lambda history, target: max7_factor * max7(history, target),
+        "constant": _constant(best_constant),
+        "constant_mean": _constant(float(target.mean())),
+        "exp_smoothing": exp_smoothing(rate),
+    }
+    oracle = Rule("oracle", lambda history, target: target)
+    return [oracle, *(Rule(name, forecast(predict)) for name, predict in rules.items())]
 
 
 def mean7(history: Array, target: Array) -> Array:
@@ -104,6 +113,13 @@ def exp_smoothing(rate: float) -> Predict:
     return predict
 
 
+def _every_slot(predict: Predict) -> Predict:
+    """The forecast of one slot for each slot of the target [..., horizon]."""
+    return lambda history, target: np.broadcast_to(
+        np.asarray(predict(history, target))[..., None], target.shape
+    )
+
+
 def _constant(value: float) -> Predict:
     return lambda history, target: np.full(history.shape[:-1], value)
 
@@ -114,8 +130,9 @@ def best_factor(
     """Return the factor that minimises total_cost(factor * base).
 
     Each pair's cost falls until its forecast meets the target and rises after, so the best factor
-    lies among the ratios target / base; their quantiles are the grid. Under a pinball cost it is
-    a quantile of the ratios weighted by base (docs/forecast.md), which the tests compare.
+    lies among the ratios target / base; their quantiles are the grid. (With several slots, whose
+    decisions are coupled, that range is a good place to search and no more.) Under a pinball cost
+    it is a quantile of the ratios weighted by base (docs/forecast.md), which the tests compare.
     Raises InputError when base is zero throughout.
     """
     positive = base > 0

@@ -1,5 +1,18 @@
-"""Shared numerical machinery: the training loop."""
+"""Shared numerical machinery: training, differentiable convex layers, exact integer programs."""
 
+from lpo.optim.backend import Backend as Backend
+from lpo.optim.backend import LayerSolution as LayerSolution
+from lpo.optim.backend import Status as Status
+from lpo.optim.layer import ConvexLayer as ConvexLayer
+from lpo.optim.milp import MilpResult as MilpResult
+from lpo.optim.milp import solve_milp as solve_milp
+from lpo.optim.outcome import MilpStatus as MilpStatus
+from lpo.optim.sharding import Shard as Shard
+from lpo.optim.sharding import batch_sharding as batch_sharding
+from lpo.optim.sharding import check_devices as check_devices
+from lpo.optim.sharding import data_mesh as data_mesh
+from lpo.optim.sharding import replicate as replicate
+from lpo.optim.sharding import unsharded as unsharded
 from lpo.optim.training import Diverged as Diverged
 from lpo.optim.training import Segment as Segment
 from lpo.optim.training import Training as Training

@@ -9,6 +9,9 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 from jax import Array
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+
+from lpo.optim.sharding import replicate
 
 PyTree = Any
 Metrics = dict[str, Array]
@@ -82,6 +85,7 @@ def run(
     segment_steps: int,
     data_axes: PyTree = None,
     start: int = 0,
+    mesh: Mesh | None = None,
 ) -> Iterator[Segment]:
     """Train from step `start` to `steps`, yielding after every `segment_steps` steps.
 
@@ -96,6 +100,8 @@ def run(
     - `data`: pytree handed to `update`; `data_axes` says which leaves have a seed axis (as
       `in_axes` of `jax.vmap`; None: none has).
     - `segment_steps`: steps in one compiled segment; the last segment may be shorter.
+    - `mesh`: devices that `training` splits its batches over (`lpo.optim.sharding`); keys, state
+      and data are copied to each of them.
 
     **Raises:** `Diverged` when a metric is not finite or a leaf of the state is NaN after a
     segment.
@@ -109,11 +115,14 @@ def run(
         state, closing = training.close(state, data)
         return state, metrics, jax.tree.map(lambda x: x[None], closing)
 
-    program = jax.jit(jax.vmap(segment, in_axes=(0, 0, data_axes, None)))
+    # the state must come back as it went in, on every device, for the next segment to take it
+    everywhere = None if mesh is None else NamedSharding(mesh, PartitionSpec())
+    program = jax.jit(jax.vmap(segment, in_axes=(0, 0, data_axes, None)), out_shardings=everywhere)
+    keys, state, data = replicate((keys, state, data), mesh)
     compiled: dict[int, Any] = {}
     while start < steps:
         stop = min(start + segment_steps, steps)
-        indices = jnp.arange(start, stop)
+        indices = replicate(jnp.arange(start, stop), mesh)
         clock = perf_counter()
         if stop - start not in compiled:
             compiled[stop - start] = program.lower(keys, state, data, indices).compile()

@@ -20,8 +20,9 @@ class CapacityTask(NamedTuple):
     optimum: demand -> the capacity of least cost at that demand, so
     cost(decide(forecast), demand) >= cost(optimum(demand), demand) for every forecast.
     fractile: the level of demand that the best capacity covers, None where the task has none.
-    normalised: the oracle's cost is negative (a net benefit), so regret is divided by it; where
-    False the cost per demanded token is the score.
+    normalised: regret is divided by the magnitude of the oracle's cost (here a net benefit, below
+    zero); where False the cost per demanded token is the score. horizon: slots that a decision
+    covers; None as here, where demand has no axis of slots.
     """
 
     name: str
@@ -31,6 +32,7 @@ class CapacityTask(NamedTuple):
     fractile: float | None
     normalised: bool
     unit: str
+    horizon: int | None = None
 
 
 def newsvendor(c_over: float = 1.0, c_under: float = 10.0) -> CapacityTask:

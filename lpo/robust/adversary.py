@@ -20,6 +20,7 @@ from lpo.diffusion import (
     sample_fine,
     trajectory_eps,
 )
+from lpo.optim import Shard, unsharded
 from lpo.robust.constraint import dual_step, growth_of, step_back
 from lpo.robust.importance import advantage, clipped_surrogate, log_ratio
 from lpo.robust.objective import WindowLoss
@@ -102,12 +103,14 @@ def make_adversary(
     dim: int,
     loss: WindowLoss,
     settings: AdversarySettings,
+    *,
+    shard: Shard = unsharded,
 ) -> Adversary:
     """Build the inner maximiser of `loss(params, windows in tokens) -> [B]`.
 
     Reverse paths start from noise under the *nominal* model down to times[K] of `grid`; only the
     last K steps are the adversary's. Windows leave the standardised space by the train scaler alone
-    and are cut at zero demand, never re-scaled.
+    and are cut at zero demand, never re-scaled. `shard` splits paths and draws over devices.
     """
     t_fine = float(grid.times[grid.fine])
     budgets = {"eps_mse": eps_mse, "likelihood": likelihood_loss}
@@ -119,8 +122,10 @@ def make_adversary(
 
     def starts(key: Array, nominal: Nominal, count: int) -> tuple[Array, Array]:
         coarse_key, noise_key = jax.random.split(key)
-        x_k = sample_coarse(coarse_key, eps_of(nominal.theta), count, dim, grid, nominal.coefs)
-        return x_k, jax.random.normal(noise_key, (grid.fine, count, dim))
+        x_k = sample_coarse(
+            coarse_key, eps_of(nominal.theta), count, dim, grid, nominal.coefs, shard=shard
+        )
+        return x_k, shard(jax.random.normal(noise_key, (grid.fine, count, dim)), axis=1)
 
     def tokens(x0: Array) -> Array:
         return jnp.maximum(unstandardise(x0, scaler), 0.0)
@@ -136,7 +141,7 @@ def make_adversary(
         x_k, noise = starts(path_key, nominal, settings.paths)
 
         def growth_on(key: Array, count: int) -> Callable[[Any], Array]:
-            draws = objective.draw(key, nominal.windows, count)
+            draws = shard(objective.draw(key, nominal.windows, count))
             return growth_of(model, objective, nominal.theta, draws)
 
         # The ascent would over-fit any fixed draws, so it sees fresh ones, and what is reported and

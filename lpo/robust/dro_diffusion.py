@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from lpo.optim import Training, adam
+from lpo.optim import Shard, Training, adam, unsharded
 from lpo.robust.adversary import Adversary, AdversaryState, Nominal
 from lpo.robust.empirical import (
     PredictorState,
@@ -51,6 +51,7 @@ def dro_diffusion(
     batch: int = 256,
     learning_rate: float = 1e-3,
     weight_decay: float = 0.0,
+    shard: Shard = unsharded,
 ) -> Training:
     """min over w, max over theta in the budget, of the mean loss under P_theta (arXiv 2602.02943,
     eq. 9).
@@ -59,7 +60,8 @@ def dro_diffusion(
     windows are drawn from it, and the predictor takes `predictor_steps` gradient steps on batches
     whose windows are the adversary's with probability `mix`, real otherwise (1 is the paper's
     choice).
-    `init(key, params, nominal)` starts from a predictor and a score model trained before.
+    `init(key, params, nominal)` starts from a predictor and a score model trained before. `shard`
+    splits the predictor's batches over devices; the adversary has its own.
     """
     optimiser = adam(learning_rate, epochs * predictor_steps, weight_decay)
 
@@ -71,7 +73,10 @@ def dro_diffusion(
         player, metrics = adversary.ascend(
             ascent_key, state.adversary, data.nominal, state.predictor.params, state.audit_key
         )
-        imagined = adversary.sample(sample_key, player.theta, data.nominal, samples)
+        # gathered once: batches draw rows from all over it
+        imagined = shard(
+            adversary.sample(sample_key, player.theta, data.nominal, samples), axis=None
+        )
 
         def step(predictor: PredictorState, step_key: Array):
             real_key, imagined_key, mix_key, dropout_key = jax.random.split(step_key, 4)
@@ -80,7 +85,7 @@ def dro_diffusion(
                 draw_rows(imagined_key, imagined, batch),
                 draw_rows(real_key, data.real.train, batch),
             )
-            predictor, losses = descend(predictor, optimiser, loss, rows, dropout_key)
+            predictor, losses = descend(predictor, optimiser, loss, shard(rows), dropout_key)
             return predictor, jnp.mean(losses)
 
         predictor, losses = jax.lax.scan(

@@ -8,7 +8,7 @@ import optax
 from jax import Array
 
 from lpo.forecast import Forecaster
-from lpo.optim import Training, adam
+from lpo.optim import Shard, Training, adam, unsharded
 from lpo.robust.objective import WindowLoss
 
 
@@ -84,12 +84,14 @@ def empirical_risk(
     batch: int = 256,
     learning_rate: float = 1e-3,
     weight_decay: float = 0.0,
+    shard: Shard = unsharded,
 ) -> Training:
     """Adam with cosine decay on the mean `loss` of random batches of real windows.
 
     `init(key, params=None)` starts from `params` when given (DFL-matched continues DFL), else from
     a fresh network. `update` takes `Windows` as data and reports the batch's mean `loss`; `close`
     scores the validation part and keeps the best parameters seen, which is early stopping.
+    `shard` splits the batches over devices.
     """
     optimiser = adam(learning_rate, steps, weight_decay)
 
@@ -98,7 +100,7 @@ def empirical_risk(
 
     def update(key: Array, state: PredictorState, data: Windows):
         batch_key, dropout_key = jax.random.split(key)
-        rows = draw_rows(batch_key, data.train, batch)
+        rows = shard(draw_rows(batch_key, data.train, batch))
         state, losses = descend(state, optimiser, loss, rows, dropout_key)
         return state, {"loss": jnp.mean(losses)}
 

@@ -8,26 +8,25 @@ from jax import Array
 
 from lpo.forecast import Forecaster, decision_forecast
 from lpo.forecast import prediction_loss as pointwise_prediction_loss
-from lpo.provision import CapacityTask, regret
+from lpo.provision import Task, regret
 from lpo.workload import Layout, Scaler, pairs
 
 WindowLoss = Callable[..., Array]
 """`loss(params, windows [B, window] in tokens, key=None) -> [B]`; a key switches dropout on."""
 
 
-def loss_scale(task: CapacityTask, scaler: Scaler) -> float:
-    """What one unit of a loss means, in task units per slot: a number of order one for every task.
+def loss_scale(task: Task, scaler: Scaler) -> float:
+    """What one unit of a loss means, in units of the task: a number of order one for every task.
 
-    The oracle's gain at the mean training demand where the task has one (then a mean loss is the
-    pooled normalised regret), else the mean training demand itself (cost per demanded token).
+    The magnitude of the oracle's cost at the mean training demand where the task's regret is
+    normalised by it (then a mean loss is about the pooled normalised regret), else the mean
+    training demand itself (cost per demanded token).
     """
-    mean = jnp.asarray(scaler.mean)
-    return float(-task.cost(task.optimum(mean), mean)) if task.normalised else scaler.mean
+    mean = jnp.full(() if task.horizon is None else (task.horizon,), scaler.mean)
+    return float(abs(task.cost(task.optimum(mean), mean))) if task.normalised else scaler.mean
 
 
-def decision_loss(
-    forecaster: Forecaster, task: CapacityTask, layout: Layout, scale: float
-) -> WindowLoss:
+def decision_loss(forecaster: Forecaster, task: Task, layout: Layout, scale: float) -> WindowLoss:
     """Regret of the plug-in decision, mean over a window's pairs, divided by `scale`.
 
     `f(y*(h_w(v)), c) - f(y*(c), c)`: the second term does not depend on w, but without it an
@@ -50,6 +49,7 @@ def prediction_loss(forecaster: Forecaster, layout: Layout, scale: float) -> Win
     def loss(params: Any, windows: Array, key: Array | None = None) -> Array:
         history, target = pairs(windows, layout)
         outputs = forecaster.apply(params, history, key=key)
-        return jnp.mean(pointwise_prediction_loss(forecaster.head, outputs, target, scale), axis=-1)
+        losses = pointwise_prediction_loss(forecaster.head, outputs, target, scale)
+        return jnp.mean(losses, axis=tuple(range(1, losses.ndim)))
 
     return loss

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
 
-from lpo.runs.statistics import BANDS, curves, mean_interval, wide_range
+from lpo.runs.statistics import BANDS, curves, interval_means, mean_interval, wide_range
 from lpo.runs.style import BASELINE, MARKERS, PALETTE, colours
 
 SHOWN_WINDOWS = 4
@@ -138,6 +138,70 @@ def score_by_set(
     for row in range(1, len(sets)):
         panel.axhline(row - 0.5, color="0.9", linewidth=0.8, zorder=0)
     figure.legend(loc="outside right upper", frameon=False, fontsize="small")
+    return figure
+
+
+def intervals(table: pd.DataFrame, rows: str, groups: str, value: str, label: str) -> Figure:
+    """Dots with intervals: one line a value of column `rows`, one marker a value of `groups`.
+
+    `table`: the columns `rows`, `groups`, `value` and the ends `<prefix>_low`, `<prefix>_high` of
+    its interval, prefix the first word of `value`; means where a pair occurs more than once.
+    """
+    means = interval_means(table, rows, groups, value)
+    lines, marks = (list(dict.fromkeys(means[column])) for column in (rows, groups))
+    colour = colours(marks)
+    figure = Figure(figsize=(9.5, 1.4 + 0.42 * len(lines)), layout="constrained")
+    panel = figure.subplots()
+    for i, mark in enumerate(marks):
+        of = means.loc[means[groups] == mark]
+        mid = of[value].to_numpy()
+        offset = 0.5 * (i / max(len(marks) - 1, 1) - 0.5)
+        panel.errorbar(
+            mid,
+            [lines.index(name) + offset for name in of[rows]],
+            xerr=np.nan_to_num([mid - of["low"].to_numpy(), of["high"].to_numpy() - mid]).clip(0),
+            fmt=MARKERS[i % len(MARKERS)],
+            color=colour[mark],
+            markersize=5.5,
+            elinewidth=1.2,
+            label=mark,
+        )
+    panel.set_yticks(range(len(lines)), lines)
+    panel.invert_yaxis()
+    panel.set_xlabel(label)
+    _clean(panel)
+    figure.legend(loc="outside right upper", frameon=False, fontsize="small")
+    return figure
+
+
+def schedule(table: pd.DataFrame, replicas: Sequence[str], bin_s: float) -> Figure:
+    """Demand, forecast and capacity above, replicas of every configuration in use below.
+
+    `table`: the columns slot, demand_tokens, forecast_tokens, capacity_tokens and `replicas`; a
+    slot is `bin_s` seconds.
+    """
+    hours = table["slot"].to_numpy() * bin_s / 3600
+    figure = Figure(figsize=(10.5, 6), layout="constrained")
+    above, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 2))
+    above.step(hours, table["capacity_tokens"], where="post", color=PALETTE[0], label="capacity")
+    above.plot(hours, table["demand_tokens"], color="black", linewidth=0.8, label="demand")
+    above.plot(hours, table["forecast_tokens"], color=PALETTE[1], linewidth=0.8, label="forecast")
+    above.set_ylabel(f"tokens per {bin_s:g} s")
+    above.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+    used = [name for name in replicas if table[name].to_numpy().any()]
+    below.stackplot(
+        hours,
+        [table[name].to_numpy() for name in used],
+        labels=[name.removeprefix("replicas ") for name in used],
+        colors=[PALETTE[i % len(PALETTE)] for i in range(len(used))],
+        step="post",
+        alpha=0.8,
+    )
+    below.set(xlabel="time, hours", ylabel="replicas")
+    for panel in (above, below):
+        panel.set_ylim(bottom=0)
+        panel.legend(frameon=False, fontsize="small", ncols=3, loc="upper right")
+        _clean(panel)
     return figure
 
 

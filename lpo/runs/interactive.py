@@ -8,7 +8,7 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from lpo.runs.statistics import BANDS, curves, mean_interval, wide_range
+from lpo.runs.statistics import BANDS, curves, interval_means, mean_interval, wide_range
 from lpo.runs.style import BASELINE, PALETTE, colours
 
 SHOWN_WINDOWS = 20
@@ -120,6 +120,60 @@ def score_by_set(
         tickvals=list(range(len(sets))), ticktext=sets, autorange="reversed", zeroline=False
     )
     return _clean(figure, height=140 + 55 * len(sets))
+
+
+def intervals(table: pd.DataFrame, rows: str, groups: str, value: str, label: str) -> go.Figure:
+    """Dots with intervals, one line a value of `rows`, one marker a value of `groups`."""
+    means = interval_means(table, rows, groups, value)
+    lines, marks = (list(dict.fromkeys(means[column])) for column in (rows, groups))
+    figure = go.Figure()
+    for i, mark in enumerate(marks):
+        of = means.loc[means[groups] == mark]
+        mid, low, high = (of[column].to_numpy() for column in (value, "low", "high"))
+        offset = 0.5 * (i / max(len(marks) - 1, 1) - 0.5)
+        dots = go.Scatter(
+            x=mid,
+            y=[lines.index(name) + offset for name in of[rows]],
+            error_x={"array": high - mid, "arrayminus": mid - low, "thickness": 1.2, "width": 0},
+            mode="markers",
+            name=mark,
+            marker={"color": PALETTE[i % len(PALETTE)], "symbol": SYMBOLS[i % len(SYMBOLS)]},
+            customdata=np.column_stack([of[rows], low, high]),
+            hovertemplate=f"<b>%{{customdata[0]}}</b>, {mark}<br>"
+            "%{x:.4g} [%{customdata[1]:.4g}, %{customdata[2]:.4g}]<extra></extra>",
+        )
+        figure.add_trace(dots)
+    figure.update_xaxes(title_text=label)
+    figure.update_yaxes(
+        tickvals=list(range(len(lines))), ticktext=lines, autorange="reversed", zeroline=False
+    )
+    return _clean(figure, height=160 + 34 * len(lines))
+
+
+def schedule(table: pd.DataFrame, replicas: Sequence[str], bin_s: float) -> go.Figure:
+    """Demand, forecast and capacity above, replicas of every configuration in use below."""
+    hours = table["slot"].to_numpy() * bin_s / 3600
+    figure = make_subplots(2, 1, shared_xaxes=True, row_heights=[0.6, 0.4])
+    above = {"capacity": PALETTE[0], "demand": "black", "forecast": PALETTE[1]}
+    for name, colour in above.items():
+        line = {"color": colour, "width": 1, "shape": "hv" if name == "capacity" else "linear"}
+        figure.add_trace(
+            go.Scatter(x=hours, y=table[f"{name}_tokens"], name=name, line=line), row=1, col=1
+        )
+    for name in replicas:
+        if table[name].to_numpy().any():
+            area = go.Scatter(
+                x=hours,
+                y=table[name],
+                name=name.removeprefix("replicas "),
+                stackgroup="replicas",
+                line={"shape": "hv", "width": 0.5},
+            )
+            figure.add_trace(area, row=2, col=1)
+    figure.update_xaxes(title_text="time, hours", row=2)
+    figure.update_yaxes(title_text=f"tokens per {bin_s:g} s", rangemode="tozero", row=1)
+    figure.update_yaxes(title_text="replicas", row=2)
+    return _clean(figure, height=560)
 
 
 def _clean(figure: go.Figure, height: int) -> go.Figure:

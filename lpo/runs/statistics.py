@@ -22,6 +22,19 @@ def mean_interval(table: pd.DataFrame, keys: list[str], score: str) -> pd.DataFr
     return groups[[*keys, "mean"]].assign(half=half, n=n)
 
 
+def interval_means(table: pd.DataFrame, rows: str, groups: str, value: str) -> pd.DataFrame:
+    """Means by (`rows`, `groups`) of `value` and of its interval's ends, as `low` and `high`.
+
+    The ends are the columns `<prefix>_low` and `<prefix>_high`, prefix the first word of `value`.
+    """
+    prefix = value.partition("_")[0]
+    ends = {f"{prefix}_low": "low", f"{prefix}_high": "high"}
+    columns = [value, *ends]
+    return (
+        table.groupby([rows, groups], sort=False)[columns].mean().reset_index().rename(columns=ends)
+    )
+
+
 class Curve(NamedTuple):
     """One metric of one stage: median, least and greatest value over seeds, each [points]."""
 

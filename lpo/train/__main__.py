@@ -5,10 +5,11 @@ from time import perf_counter
 from typing import Any
 
 from lpo import workload
-from lpo.optim import seed_keys
+from lpo.optim import data_mesh, seed_keys
 from lpo.runs import Checkpoints, RunFolder, run_command, tracking
 from lpo.train.config import TrainConfig, validate
 from lpo.train.methods import train_methods
+from lpo.train.predictors import save_predictors
 from lpo.train.problem import describe, load_workload, make_protocol, make_task
 from lpo.train.results import notes, write_results
 from lpo.train.samples import draw_samples
@@ -19,12 +20,12 @@ from lpo.train.stages import Stages
 def job(cfg: TrainConfig, folder: RunFolder) -> Mapping[str, Any]:
     """One run: data, training stages, samples, scores; everything lands in `folder`."""
     clock = perf_counter()
-    protocol = make_protocol(cfg.protocol)
+    protocol = make_protocol(cfg.protocol, cfg.provision)
     demand = load_workload(cfg.workload)
     for line in describe(demand):
         print(f"data: {line}")
     problem = workload.build(demand, protocol, seed=cfg.seed)
-    task = make_task(cfg.provision, protocol.bin_s)
+    task = make_task(cfg.provision, problem, throw=False)
     seeds = list(range(cfg.seed, cfg.seed + cfg.seeds))
     folder.record(data=problem.sources, notes=notes(problem))
     earlier = folder.summary().get("timings_s", {}) if cfg.resume else {}
@@ -33,9 +34,17 @@ def job(cfg: TrainConfig, folder: RunFolder) -> Mapping[str, Any]:
         Checkpoints(folder.checkpoints) as checkpoints,
         tracking(cfg.tracking, folder.path, folder.read_config(), cfg.command) as log,
     ):
-        stages = Stages(folder, checkpoints, log, seed_keys(cfg.seed, cfg.seeds), dict(earlier))
+        stages = Stages(
+            folder,
+            checkpoints,
+            log,
+            seed_keys(cfg.seed, cfg.seeds),
+            dict(earlier),
+            mesh=data_mesh(cfg.devices),
+        )
         stages.time("data", perf_counter() - clock)
         trained = train_methods(cfg, stages, problem, task)
+        save_predictors(checkpoints, trained.methods)
 
         clock = perf_counter()
         samples = None
@@ -49,12 +58,14 @@ def job(cfg: TrainConfig, folder: RunFolder) -> Mapping[str, Any]:
                 task,
                 cfg.diffusion,
                 seeds,
+                stages.mesh,
             )
             stages.time("sampling", perf_counter() - clock)
 
         clock = perf_counter()
         predictions = predict_rules(problem, task, cfg.seeds) + [
-            predict(name, method, problem, task) for name, method in trained.methods.items()
+            predict(name, method, problem, task, stages.mesh)
+            for name, method in trained.methods.items()
         ]
         metrics = write_results(folder, cfg, predictions, problem, task, seeds, samples)
         stages.time("evaluation", perf_counter() - clock)

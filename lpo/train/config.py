@@ -6,6 +6,7 @@ from enum import Enum
 from typing import Any
 
 from lpo.errors import InputError
+from lpo.optim import check_devices
 from lpo.runs import CommandConfig
 
 WorkloadKind = Enum("WorkloadKind", ["synthetic", "azure", "trace"])
@@ -14,6 +15,8 @@ ForecastKind = Enum("ForecastKind", ["mlp", "lstm", "mixer", "linear_normalised"
 NormaliseKind = Enum("NormaliseKind", ["raw", "window"])
 HeadKind = Enum("HeadKind", ["point", "quantile"])
 Preset = Enum("Preset", ["newsvendor", "code", "paper"])
+TaskKind = Enum("TaskKind", ["capacity", "fleet"])
+LayerBackend = Enum("LayerBackend", ["structured", "generic"])
 MethodKind = Enum(
     "MethodKind",
     ["mse", "dfl", "dfl_matched", "linear_normalised", "dro_diffusion", "dro_diffusion_ppo"],
@@ -103,11 +106,25 @@ class DiffusionConfig:
 
 @dataclass
 class ProvisionConfig:
-    """The decision task: capacity of one service."""
+    """The decision task: `capacity` of one bin, or a `fleet` of GPUs over a horizon of bins.
 
+    preset, c_over and c_under are for capacity, the rest for fleet (docs/fleet.md): catalogue is
+    the CSV file of configurations (null: the built-in one), unserved_ratio the price of an
+    unserved token over the least cost of serving one, backend the solver of the relaxed fleet
+    inside training.
+    """
+
+    name: TaskKind = TaskKind.capacity
     preset: Preset = Preset.newsvendor
     c_over: float = 1.0
     c_under: float = 10.0
+    horizon: int = 12
+    catalogue: str | None = None
+    unserved_ratio: float = 10.0
+    electricity_usd_per_kwh: float = 0.1
+    ridge_n: float = 1e-2
+    ridge_other: float = 1e-4
+    backend: LayerBackend = LayerBackend.structured
 
 
 @dataclass
@@ -139,6 +156,7 @@ class TrainConfig(CommandConfig):
 
     command: str = "train"
     seeds: int = 1
+    devices: int = 1
     compare: list[MethodKind] = field(
         default_factory=lambda: [
             MethodKind.mse,
@@ -165,6 +183,10 @@ def validate(cfg: TrainConfig) -> None:
         _check(cfg, key, lambda value: value is None or value > 0, "> 0")
     for key in _NOT_NEGATIVE:
         _check(cfg, key, lambda value: value >= 0, ">= 0")
+    for key in _batches(cfg):
+        words = f"a multiple of devices, which is {cfg.devices}"
+        _check(cfg, key, lambda size: size % cfg.devices == 0, words)
+    check_devices(cfg.devices)
     _check(cfg, "robust.mix", lambda mix: 0 <= mix <= 1, "in [0, 1]")
     _check(cfg, "robust.clip", lambda clip: 0 < clip < 1, "in (0, 1)")
     _check(cfg, "forecast.dropout", lambda rate: 0 <= rate < 1, "in [0, 1)")
@@ -181,7 +203,10 @@ def validate(cfg: TrainConfig) -> None:
         f"below diffusion.grid_steps, which is {grid_steps}",
     )
     _check(cfg, "forecast.levels", _are_levels, "ascending levels in (0, 1)")
-    if cfg.provision.preset is Preset.newsvendor and cfg.forecast.head is HeadKind.quantile:
+    newsvendor = (
+        cfg.provision.name is TaskKind.capacity and cfg.provision.preset is Preset.newsvendor
+    )
+    if newsvendor and cfg.forecast.head is HeadKind.quantile:
         fractile = cfg.provision.c_under / (cfg.provision.c_under + cfg.provision.c_over)
         _check(
             cfg,
@@ -210,6 +235,12 @@ def validate(cfg: TrainConfig) -> None:
             )
         _check(
             cfg,
+            "provision.name",
+            lambda name: name is TaskKind.capacity,
+            f"capacity (under protocol {cfg.protocol.name.name}; fleet needs lead_time)",
+        )
+        _check(
+            cfg,
             "provision.preset",
             lambda preset: preset is not Preset.newsvendor,
             f"code, paper (under protocol {cfg.protocol.name.name})",
@@ -220,6 +251,7 @@ FIXED_BINS = {"bin_s": 5.0, "context": 7, "lead": 1}  # of the protocols honest 
 
 _POSITIVE = (
     "seeds",
+    "devices",
     *(f"workload.{name}" for name in ("days", "series_bin_s")),
     *(f"protocol.{name}" for name in ("bin_s", "context", "lead")),
     *(f"forecast.{name}" for name in ("dense", "width", "blocks")),
@@ -228,12 +260,22 @@ _POSITIVE = (
     *(f"diffusion.{name}" for name in ("width", "blocks", "steps", "batch", "learning_rate")),
     *(f"diffusion.{name}" for name in ("segment_steps", "grid_steps", "fine_steps")),
     *(f"diffusion.{name}" for name in ("quality_windows", "likelihood_windows")),
-    *(f"provision.{name}" for name in ("c_over", "c_under")),
+    *(f"provision.{name}" for name in ("c_over", "c_under", "horizon", "ridge_n", "ridge_other")),
+    *(f"provision.{name}" for name in ("unserved_ratio", "electricity_usd_per_kwh")),
     *(f"robust.{name}" for name in ("epochs", "inner_steps", "predictor_steps", "samples")),
     *(f"robust.{name}" for name in ("paths", "draws", "audit_draws", "epsilon", "dual_rate")),
     *(f"robust.{name}" for name in ("kl_stop", "learning_rate", "predictor_learning_rate")),
 )
 _NOT_NEGATIVE = ("seed", "workload.seed", "robust.dual_start", "predictor.weight_decay")
+
+
+def _batches(cfg: TrainConfig) -> list[str]:
+    """Keys of the sizes that are split over devices, of the methods that are trained."""
+    keys = ["predictor.batch"]
+    if ROBUST & {cfg.robust.method, *cfg.compare}:
+        keys += ["diffusion.batch", "diffusion.quality_windows"]
+        keys += [f"robust.{name}" for name in ("samples", "paths", "draws", "audit_draws")]
+    return keys
 
 
 def _are_levels(levels: list[float]) -> bool:

@@ -1,5 +1,6 @@
 """The stages of a run: trainings of the experiment's method and of those it is compared with."""
 
+from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -8,11 +9,13 @@ import jax.numpy as jnp
 from jax import Array
 
 from lpo import diffusion, forecast, provision, robust, workload
-from lpo.optim import adam
+from lpo.optim import adam, batch_sharding
 from lpo.train.config import (
     ROBUST,
     BudgetKind,
     DiffusionConfig,
+    ForecastConfig,
+    ForecastKind,
     MethodKind,
     PredictorConfig,
     RobustConfig,
@@ -61,13 +64,11 @@ class Results(NamedTuple):
 
 
 def train_methods(
-    cfg: TrainConfig, stages: Stages, problem: workload.Problem, task: provision.CapacityTask
+    cfg: TrainConfig, stages: Stages, problem: workload.Problem, task: provision.Task
 ) -> Results:
     """Train the experiment's method and `cfg.compare`, each once, DFL before its followers."""
-    wanted = {*cfg.compare, cfg.robust.method}
-    if wanted & (ROBUST | {MethodKind.dfl_matched}):
-        wanted.add(MethodKind.dfl)
-    predictor = make_forecaster(cfg.forecast, problem.scaler, problem.layout.context)
+    wanted = methods_wanted(cfg)
+    predictor = make_forecaster(cfg.forecast, problem.scaler, problem.layout)
     scale = robust.loss_scale(task, problem.scaler)
     windows = robust.Windows(jnp.asarray(problem.train), jnp.asarray(problem.validation))
     decision = partial(robust.decision_loss, task=task, layout=problem.layout, scale=scale)
@@ -78,7 +79,7 @@ def train_methods(
         loss = robust.prediction_loss(predictor, problem.layout, problem.scaler.mean)
         trained["mse"] = fit("mse", predictor, loss)
     if MethodKind.linear_normalised in wanted:
-        linear = forecast.linear_normalised(problem.scaler, problem.layout.context, predictor.head)
+        linear = method_forecaster("linear_normalised", cfg.forecast, problem)
         trained["linear_normalised"] = fit(
             "linear_normalised",
             linear,
@@ -107,6 +108,23 @@ def train_methods(
     return Results(trained, players.get(cfg.robust.method))
 
 
+def method_forecaster(
+    method: str, cfg: ForecastConfig, problem: workload.Problem
+) -> forecast.Forecaster:
+    """The network of a method: the configured one, but for the method that names its own."""
+    if method == MethodKind.linear_normalised.name:
+        cfg = replace(cfg, name=ForecastKind.linear_normalised)
+    return make_forecaster(cfg, problem.scaler, problem.layout)
+
+
+def methods_wanted(cfg: TrainConfig) -> set[MethodKind]:
+    """The experiment's method, `cfg.compare`, and DFL where one of them starts from it."""
+    wanted = {*cfg.compare, cfg.robust.method}
+    if wanted & (ROBUST | {MethodKind.dfl_matched}):
+        wanted.add(MethodKind.dfl)
+    return wanted
+
+
 def _fit(
     stages: Stages,
     windows: robust.Windows,
@@ -128,6 +146,7 @@ def _fit(
         batch=cfg.batch,
         learning_rate=learning_rate or cfg.learning_rate,
         weight_decay=cfg.weight_decay,
+        shard=batch_sharding(stages.mesh),
     )
     state = stages.run(
         name,
@@ -146,9 +165,16 @@ def train_score(cfg: DiffusionConfig, stages: Stages, problem: workload.Problem)
     sde = diffusion.VPSDE()
     model = diffusion.score_network(problem.layout.window, cfg.width, cfg.blocks, sde=sde)
     windows = jnp.asarray(workload.standardise(problem.train, problem.scaler))
+    training = diffusion.make_score_training(
+        model,
+        sde,
+        adam(cfg.learning_rate, cfg.steps),
+        cfg.batch,
+        shard=batch_sharding(stages.mesh),
+    )
     state = stages.run(
         "score",
-        diffusion.make_score_training(model, sde, adam(cfg.learning_rate, cfg.steps), cfg.batch),
+        training,
         windows,
         steps=cfg.steps,
         segment_steps=cfg.segment_steps,
@@ -196,6 +222,7 @@ def _train_robust(
     start: Trained,
     loss: Any,
 ) -> tuple[Trained, Players]:
+    shard = batch_sharding(stages.mesh)
     adversary = robust.make_adversary(
         score.model,
         score.sde,
@@ -204,6 +231,7 @@ def _train_robust(
         problem.layout.window,
         loss,
         adversary_settings(cfg.robust, method),
+        shard=shard,
     )
     training = robust.dro_diffusion(
         adversary,
@@ -215,6 +243,7 @@ def _train_robust(
         batch=cfg.predictor.batch,
         learning_rate=cfg.robust.predictor_learning_rate,
         weight_decay=cfg.predictor.weight_decay,
+        shard=shard,
     )
     state = stages.run(
         method.name,

@@ -9,6 +9,7 @@ from lpo.train.config import (
     ProtocolConfig,
     ProtocolKind,
     ProvisionConfig,
+    TaskKind,
     WorkloadConfig,
     WorkloadKind,
 )
@@ -45,28 +46,64 @@ def describe(demand: workload.Workload) -> list[str]:
     ]
 
 
-def make_protocol(cfg: ProtocolConfig) -> workload.Protocol:
+def make_protocol(cfg: ProtocolConfig, task: ProvisionConfig) -> workload.Protocol:
     """The evaluation protocol; bins, context and lead are free in `lead_time` only."""
     if cfg.name is ProtocolKind.lead_time:
-        return workload.lead_time(bin_s=cfg.bin_s, context=cfg.context, lead=cfg.lead)
+        horizon = task.horizon if task.name is TaskKind.fleet else None
+        return workload.lead_time(cfg.bin_s, cfg.context, cfg.lead, horizon)
     return workload.honest() if cfg.name is ProtocolKind.honest else workload.paper()
 
 
-def make_task(cfg: ProvisionConfig, bin_s: float) -> provision.CapacityTask:
-    """The capacity task of a preset, for bins of `bin_s` seconds."""
+def catalogue_of(cfg: ProvisionConfig) -> provision.Catalogue:
+    """The configurations to choose from. Raises `InputError` for a missing or broken file."""
+    if cfg.catalogue is None:
+        return provision.default_catalogue()
+    return provision.read_catalogue(cfg.catalogue)
+
+
+def make_fleet(cfg: ProvisionConfig, bin_s: float) -> provision.Fleet:
+    """The numbers of the catalogue in slots of `bin_s` seconds."""
+    return provision.to_fleet(
+        catalogue_of(cfg),
+        bin_s,
+        unserved_ratio=cfg.unserved_ratio,
+        electricity_usd_per_kwh=cfg.electricity_usd_per_kwh,
+    )
+
+
+def make_task(
+    cfg: ProvisionConfig, problem: workload.Problem, *, throw: bool = True
+) -> provision.Task:
+    """The decision task, for the bins of `problem` and, a fleet, for demand of its size.
+
+    `throw` False: an unsolved relaxation is NaN, at which the training loop stops and names the
+    step, so that the compiled step needs no check of its own.
+    """
+    bin_s = problem.protocol.bin_s
+    if cfg.name is TaskKind.fleet:
+        return provision.fleet_task(
+            make_fleet(cfg, bin_s),
+            cfg.horizon,
+            backend=cfg.backend.name,
+            ridge_n=cfg.ridge_n,
+            ridge_other=cfg.ridge_other,
+            demand_scale=problem.scaler.mean,
+            throw=throw,
+        )
     if cfg.preset is Preset.newsvendor:
         return provision.newsvendor(cfg.c_over, cfg.c_under)
     return provision.utility(provision.PRESETS[cfg.preset.name], bin_s)
 
 
 def make_forecaster(
-    cfg: ForecastConfig, scaler: workload.Scaler, context: int
+    cfg: ForecastConfig, scaler: workload.Scaler, layout: workload.Layout
 ) -> forecast.Forecaster:
-    """The predictor's network with its head and scaling."""
+    """The predictor's network with its head, for each slot of a horizon, and its scaling."""
+    context = layout.context
     head = (
-        forecast.point_head()
+        forecast.point_head(layout.horizon)
         if cfg.head is HeadKind.point
-        else forecast.quantile_head(tuple(cfg.levels))
+        else forecast.quantile_head(tuple(cfg.levels), layout.horizon)
     )
     if cfg.name is ForecastKind.linear_normalised:
         return forecast.linear_normalised(scaler, context, head)

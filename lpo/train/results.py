@@ -34,7 +34,7 @@ def write_results(
     cfg: TrainConfig,
     predictions: list[Predictions],
     problem: workload.Problem,
-    task: provision.CapacityTask,
+    task: provision.Task,
     seeds: list[int],
     samples: Samples | None,
 ) -> dict[str, float]:

@@ -8,8 +8,10 @@ import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 from jax import Array
+from jax.sharding import Mesh
 
 from lpo import diffusion, provision, robust, workload
+from lpo.optim import batch_sharding
 from lpo.train.config import DiffusionConfig
 from lpo.train.methods import Players, Results
 
@@ -35,17 +37,20 @@ def draw_samples(
     players: Players,
     method: str,
     problem: workload.Problem,
-    task: provision.CapacityTask,
+    task: provision.Task,
     cfg: DiffusionConfig,
     seeds: list[int],
+    mesh: Mesh | None = None,
 ) -> Samples:
     """Sample the nominal model and the adversary with common noise and measure both.
 
     `keys` [seeds, 2]. `method` names the robust method that `players` are of. `nll_nats`: mean
     probability-flow negative log-likelihood of held-out standardised windows, nats per window.
+    `mesh`: devices that the sampled windows are split over.
     """
     model, sde, grid, nominal = players.score
     dim, count = problem.layout.window, cfg.quality_windows
+    shard = batch_sharding(mesh)
     held_out = problem.validation if len(problem.validation) else problem.tests[problem.own]
     chosen = np.linspace(0, len(held_out) - 1, min(cfg.likelihood_windows, len(held_out)))
     rows = jnp.asarray(workload.standardise(held_out[chosen.astype(int)], problem.scaler))
@@ -53,8 +58,10 @@ def draw_samples(
     def draw(key: Array, theta: Any, nominal: robust.Nominal) -> Array:
         coarse_key, fine_key = jax.random.split(key)
         nominal_eps, eps = (partial(model.apply, params) for params in (nominal.theta, theta))
-        x_k = diffusion.sample_coarse(coarse_key, nominal_eps, count, dim, grid, nominal.coefs)
-        noise = jax.random.normal(fine_key, (grid.fine, count, dim))
+        x_k = diffusion.sample_coarse(
+            coarse_key, nominal_eps, count, dim, grid, nominal.coefs, shard=shard
+        )
+        noise = shard(jax.random.normal(fine_key, (grid.fine, count, dim)), axis=1)
         return diffusion.sample_fine(eps, x_k, noise, nominal.coefs)[0]
 
     t_fine = float(grid.times[grid.fine])

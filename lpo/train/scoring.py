@@ -6,8 +6,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pandas as pd
+from jax.sharding import Mesh
 
 from lpo import forecast, provision, workload
+from lpo.optim import batch_sharding
 from lpo.provision import block_interval, ratio_of_sums, score, seed_interval
 from lpo.train.methods import Trained
 
@@ -24,43 +26,55 @@ REFERENCES = (
 
 
 class Predictions(NamedTuple):
-    """Decision forecasts of one method: test set -> [seeds, n, pairs] tokens."""
+    """Decision forecasts of one method: test set -> tokens [seeds, n, pairs], with a last axis of
+    slots where the task has a horizon.
+    """
 
     method: str
     by_set: dict[str, np.ndarray]
 
 
 def predict(
-    name: str, trained: Trained, problem: workload.Problem, task: provision.CapacityTask
+    name: str,
+    trained: Trained,
+    problem: workload.Problem,
+    task: provision.Task,
+    mesh: Mesh | None = None,
 ) -> Predictions:
-    """Forecasts of a trained method on all test sets, dropout off."""
+    """Forecasts of a trained method on all test sets, dropout off; windows split over `mesh`."""
+    shard, devices = batch_sharding(mesh), 1 if mesh is None else mesh.size
+    size = -(-CHUNK // devices) * devices
     windows = np.concatenate(list(problem.tests.values()))
     count = len(windows)
-    chunks = np.pad(windows, ((0, -count % CHUNK), (0, 0))).reshape(-1, CHUNK, windows.shape[1])
+    chunks = np.pad(windows, ((0, -count % size), (0, 0))).reshape(-1, size, windows.shape[1])
 
     def one_seed(params, chunks):
         def one_chunk(chunk):
-            history, _ = workload.pairs(chunk, problem.layout)
+            history, _ = workload.pairs(shard(chunk), problem.layout)
             outputs = trained.forecaster.apply(params, history)
             return forecast.decision_forecast(trained.forecaster.head, outputs, task.fractile)
 
         return jax.lax.map(one_chunk, chunks)
 
     outputs = jax.jit(jax.vmap(one_seed, in_axes=(0, None)))(trained.params, jnp.asarray(chunks))
-    flat = np.asarray(outputs, np.float64).reshape(outputs.shape[0], -1, problem.layout.pairs)[
-        :, :count
-    ]
+    values = np.asarray(outputs, np.float64)  # [seeds, chunks, CHUNK, pairs, slots if any]
+    flat = values.reshape(values.shape[0], -1, *values.shape[3:])[:, :count]
     ends = np.cumsum([len(x) for x in problem.tests.values()])
     parts = np.split(flat, ends[:-1], axis=1)
     return Predictions(name, dict(zip(problem.tests, parts, strict=True)))
 
 
-def predict_rules(
-    problem: workload.Problem, task: provision.CapacityTask, seeds: int
-) -> list[Predictions]:
-    """Forecasts of the no-learning rules, fitted on the train part; the same for every seed."""
+def predict_rules(problem: workload.Problem, task: provision.Task, seeds: int) -> list[Predictions]:
+    """Forecasts of the no-learning rules, fitted on the train part; the same for every seed.
+
+    Where a decision is an optimisation problem they are fitted on training windows as far apart
+    as the scored ones, whose slots are disjoint.
+    """
+    apart = 1 if task.horizon is None else problem.protocol.test_stride
     rules = forecast.fit_rules(
-        *workload.pairs(problem.train, problem.layout), cost=task.cost, decide=task.decide
+        *workload.pairs(problem.train[::apart], problem.layout),
+        cost=task.cost,
+        decide=task.decide,
     )
     predictions = []
     for rule in rules:
@@ -73,7 +87,7 @@ def predict_rules(
     return predictions
 
 
-def score_name(task: provision.CapacityTask) -> str:
+def score_name(task: provision.Task) -> str:
     """The column of the regret table that a task is judged by."""
     return "nr_pooled" if task.normalised else "cost_per_token"
 
@@ -81,7 +95,7 @@ def score_name(task: provision.CapacityTask) -> str:
 def regret_table(
     predictions: list[Predictions],
     problem: workload.Problem,
-    task: provision.CapacityTask,
+    task: provision.Task,
     seeds: list[int],
 ) -> pd.DataFrame:
     """One row a method, test set and seed: the fields of `lpo.provision.Score`."""
@@ -99,7 +113,7 @@ def regret_table(
 
 
 def summary_metrics(
-    table: pd.DataFrame, task: provision.CapacityTask, own: str, method: str
+    table: pd.DataFrame, task: provision.Task, own: str, method: str
 ) -> dict[str, float]:
     """Scores of every method on its own test part and over the shifted sets, means over seeds.
 
@@ -124,7 +138,7 @@ def summary_metrics(
 
 
 def interval_tables(
-    predictions: list[Predictions], problem: workload.Problem, task: provision.CapacityTask
+    predictions: list[Predictions], problem: workload.Problem, task: provision.Task
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """(intervals, paired differences) of the task's score; negative differences favour the method.
 
@@ -137,7 +151,11 @@ def interval_tables(
     for test_set, windows in problem.tests.items():
         _, target = workload.pairs(windows.astype(np.float64), problem.layout)
         oracle = np.asarray(task.cost(task.optimum(target), target))
-        unit = -oracle.sum(-1) if task.normalised else target.sum(-1)
+        unit = (
+            np.abs(oracle.sum(-1))
+            if task.normalised
+            else target.sum(axis=tuple(range(1, target.ndim)))
+        )
         excess = {
             each.method: np.asarray(provision.regret(task, each.by_set[test_set], target)).sum(-1)
             for each in predictions

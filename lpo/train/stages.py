@@ -11,8 +11,9 @@ import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 from jax import Array
+from jax.sharding import Mesh
 
-from lpo.optim import Diverged, Segment, Training, run
+from lpo.optim import Diverged, Segment, Training, replicate, run
 from lpo.runs import Checkpoints, RunFolder, progress
 
 Log = Callable[[dict[str, float], int], None]
@@ -27,7 +28,7 @@ class Stages:
     """The stages of one run, in the order in which they are asked for.
 
     `keys`: [seeds, 2]. `timings_s` collects seconds by kind of work; `steps` counts all steps of
-    the run so far, which is the tracker's axis.
+    the run so far, which is the tracker's axis. `mesh`: the devices that batches are split over.
     """
 
     folder: RunFolder
@@ -36,6 +37,7 @@ class Stages:
     keys: Array
     timings_s: dict[str, float] = field(default_factory=dict)
     steps: int = 0
+    mesh: Mesh | None = None
 
     def key(self, name: str) -> Array:
         """Keys [seeds, 2] of a stage; they depend on its name and not on which others were run."""
@@ -69,6 +71,7 @@ class Stages:
         if found is not None:
             start, state = found
             print(f"lpo.train: {name} continues at step {start} of {steps}", file=sys.stderr)
+        state = replicate(state, self.mesh)
         self._forget_after(name, start)
         segments = run(
             training,
@@ -79,6 +82,7 @@ class Stages:
             segment_steps=segment_steps,
             data_axes=data_axes,
             start=start,
+            mesh=self.mesh,
         )
         with progress(steps, name) as advance:
             advance(start)

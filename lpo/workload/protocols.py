@@ -22,7 +22,8 @@ class Protocol(NamedTuple):
 
     `fractions`: shares of train and validation in the series trained on, the rest is its test part;
     `gap`: bins left out between parts. A window starts every `train_stride` bins in the train part,
-    every `test_stride` bins elsewhere. `warning` is set where results mean less than they seem to,
+    every `test_stride` bins elsewhere. `horizon`: bins a decision covers, None for one bin and
+    targets without an axis of slots. `warning` is set where results mean less than they seem to,
     and goes into every result file.
     """
 
@@ -36,6 +37,7 @@ class Protocol(NamedTuple):
     fractions: tuple[float, float]
     gap: int
     warning: str | None
+    horizon: int | None = None
 
 
 class Problem(NamedTuple):
@@ -57,20 +59,35 @@ class Problem(NamedTuple):
     notes: list[str]
 
 
-def lead_time(bin_s: float = 60.0, context: int = 30, lead: int = 10) -> Protocol:
+def lead_time(
+    bin_s: float = 60.0, context: int = 30, lead: int = 10, horizon: int | None = None
+) -> Protocol:
     """Decide now the capacity of the bin `lead` bins ahead, from the last `context` bins.
 
-    One pair a window, stride 1 everywhere: every origin with a full context and target is scored.
-    Raises `InputError` unless all three are positive.
+    With a `horizon` the decision covers that many bins, the first of them `lead` bins ahead. One
+    pair a window. Training windows start at every bin; scored windows at every bin too (every
+    origin with a full context and target), or every `horizon` bins (every slot is scored once).
+    Raises `InputError` unless all are positive.
     """
-    if not (bin_s > 0 and context >= 1 and lead >= 1):
+    slots = 1 if horizon is None else horizon
+    if not (bin_s > 0 and context >= 1 and lead >= 1 and slots >= 1):
         raise InputError(
-            "`bin_s` must be positive, `context` and `lead` at least 1, "
-            f"got {bin_s:g}, {context}, {lead}."
+            "`bin_s` must be positive, `context`, `lead` and `horizon` at least 1, "
+            f"got {bin_s:g}, {context}, {lead}, {horizon}."
         )
-    window = context + lead
+    window = context + lead + slots - 1
     return Protocol(
-        "lead_time", bin_s, context, lead, window, 1, 1, (0.6, 0.2), gap=window, warning=None
+        "lead_time",
+        bin_s,
+        context,
+        lead,
+        window,
+        1,
+        slots,
+        (0.6, 0.2),
+        gap=window,
+        warning=None,
+        horizon=horizon,
     )
 
 
@@ -128,7 +145,7 @@ def build(workload: Workload, protocol: Protocol, *, seed: int) -> Problem:
         ) from None
     train, validation, test = (tokens[part.start : part.stop] for part in split)
 
-    layout = Layout(protocol.window, protocol.context, protocol.lead)
+    layout = Layout(protocol.window, protocol.context, protocol.lead, protocol.horizon)
     own = f"{workload.train}_test"
     sets = _evaluation_sets(grid | {workload.train: test}, workload.train, own, seed)
     tests, test_notes = _cut_sets(sets, layout, protocol.test_stride)

@@ -13,18 +13,20 @@ from lpo.errors import InputError
 class Layout(NamedTuple):
     """How a window of consecutive bins is read, all in bins.
 
-    Pair `j` reads the `context` bins from bin `j` on and is judged on one bin, the one that lies
-    `lead` bins after the last it reads.
+    Pair `j` reads the `context` bins from bin `j` on and is judged on the bin that lies `lead` bins
+    after the last it reads, or, where the decision covers a `horizon`, on as many bins from there.
+    Targets have an axis of slots only where `horizon` is given.
     """
 
     window: int
     context: int
     lead: int
+    horizon: int | None = None
 
     @property
     def pairs(self) -> int:
         """Pairs in a window: every place where both history and target fit."""
-        return self.window - self.context - self.lead + 1
+        return self.window - self.context - self.lead - (self.horizon or 1) + 2
 
 
 def cut(tokens: np.ndarray, layout: Layout, stride: int) -> np.ndarray:
@@ -41,14 +43,19 @@ def cut(tokens: np.ndarray, layout: Layout, stride: int) -> np.ndarray:
 
 
 def pairs(windows: Any, layout: Layout) -> tuple[Any, Any]:
-    """History [..., pairs, context] and target [..., pairs] of windows [..., window], in tokens.
+    """History [..., pairs, context] and target of windows [..., window], in tokens.
 
-    Takes NumPy and JAX arrays alike, inside `jit` and `grad` too. Slices rather than an index
-    array: the gradient of a slice is padding, that of a gather a scatter.
+    The target is [..., pairs], or [..., pairs, horizon] where the layout has a horizon. Takes NumPy
+    and JAX arrays alike, inside `jit` and `grad` too. Slices rather than an index array: the
+    gradient of a slice is padding, that of a gather a scatter.
     """
     xp = windows.__array_namespace__()
     history = [windows[..., j : j + layout.context] for j in range(layout.pairs)]
-    return xp.stack(history, axis=-2), windows[..., layout.context + layout.lead - 1 :]
+    first = layout.context + layout.lead - 1
+    if layout.horizon is None:
+        return xp.stack(history, axis=-2), windows[..., first:]
+    target = [windows[..., first + j : first + j + layout.horizon] for j in range(layout.pairs)]
+    return xp.stack(history, axis=-2), xp.stack(target, axis=-2)
 
 
 class Scaler(NamedTuple):

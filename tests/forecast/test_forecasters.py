@@ -173,3 +173,36 @@ def test_a_history_of_another_length_is_refused():
 def test_settings_that_mean_nothing_are_refused(scaler, context, normalise):
     with pytest.raises(InputError):
         mlp(scaler, context, point_head(), normalise=normalise)
+
+
+@by_head
+def test_a_horizon_gives_every_slot_its_own_ordered_outputs(head):
+    """One slot's outputs are those of a plain forecaster with that slot's last-layer weights."""
+    slots = 3
+    long = linear_normalised(SCALER, CONTEXT, head._replace(horizon=slots))
+    rng = np.random.default_rng(2)
+    params = jax.tree.map(
+        lambda leaf: 0.3 * rng.standard_normal(leaf.shape).astype(np.float32),
+        jax.eval_shape(long.init, jax.random.key(0)),
+    )
+    history = demand(4, 2, CONTEXT)
+    outputs = long.apply(params, history)
+    assert outputs.shape == (4, 2, slots, head.outputs)
+    plain = linear_normalised(SCALER, CONTEXT, head)
+    for slot in range(slots):
+        of = slice(slot * head.outputs, (slot + 1) * head.outputs)
+        own = jax.tree.map(lambda leaf, of=of: leaf[..., of], params)
+        np.testing.assert_allclose(outputs[..., slot, :], plain.apply(own, history), rtol=1e-6)
+
+
+def test_a_horizon_works_on_both_scales_of_a_network():
+    history = demand(4, CONTEXT)
+    for scale in ("raw", "window"):
+        network = mlp(SCALER, CONTEXT, point_head(5), normalise=scale, widths=(6,))
+        params = network.init(jax.random.key(0))
+        outputs = network.apply(params, history)
+        assert outputs.shape == (4, 5, 1)
+        if scale == "window":
+            np.testing.assert_allclose(network.apply(params, 3 * history), 3 * outputs, rtol=1e-5)
+    with pytest.raises(InputError, match="horizon"):
+        point_head(0)

@@ -118,3 +118,21 @@ def test_search_on_a_single_candidate_returns_it():
 def test_data_that_no_rule_can_use_is_refused(history, target):
     with pytest.raises(InputError):
         fit(history, target)
+
+
+def test_with_slots_a_rule_says_the_same_for_each_and_tunes_on_all(sample):
+    """Slots that are separate decisions: the tuned factor is that of the slots side by side."""
+    history, _ = sample
+    target = np.random.default_rng(3).lognormal(10.0, 0.9, (401, 3, 2))
+    rules = fit(history, target)
+    beside = fit(
+        np.concatenate([history, history]), np.concatenate([target[..., 0], target[..., 1]])
+    )
+    for name in NAMES[1:]:
+        forecast = rules[name](history, target)
+        assert forecast.shape == target.shape
+        np.testing.assert_array_equal(forecast[..., 0], forecast[..., 1])
+        np.testing.assert_allclose(
+            forecast[..., 0], beside[name](history, target[..., 0]), rtol=1e-5
+        )
+    np.testing.assert_array_equal(rules["oracle"](history, target), target)

@@ -49,11 +49,13 @@ def train(tmp_path_factory):
     """Start `python -m lpo.train` with overrides; compiled programs are shared between the runs."""
     cache = tmp_path_factory.mktemp("compiled")
 
-    def start(*overrides: str, folder: Path, wait: bool = True):
+    def start(*overrides: str, folder: Path, wait: bool = True, devices: int = 1):
         environment = {
             "JAX_COMPILATION_CACHE_DIR": str(cache),
             "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
         }
+        if devices > 1:
+            environment["XLA_FLAGS"] = f"--xla_force_host_platform_device_count={devices}"
         process = subprocess.Popen(
             [sys.executable, "-m", "lpo.train", *overrides, f"hydra.run.dir={folder}"],
             stdout=subprocess.PIPE,

@@ -320,3 +320,17 @@ def test_azure_sets_under_the_default_protocol(azure):
     assert {"code_2023+code_2024", "code_2023+conv_2024", "code_2024+conv_2024"} <= set(counts)
     assert len(problem.train) == 2_985
     assert any("draw no conclusion: conv_2023 19, code_2023 18" in note for note in problem.notes)
+
+
+def test_with_a_horizon_every_slot_is_scored_once():
+    protocol = lead_time(5.0, context=8, lead=3, horizon=6)
+    problem = build(from_trace(counted("x", 2_000)), protocol, seed=0)
+    assert (protocol.window, protocol.test_stride, problem.layout.pairs) == (8 + 3 + 5, 6, 1)
+    _, target = pairs(problem.tests["x_test"], problem.layout)
+    first = 1_601 + 8 + 3 - 1
+    np.testing.assert_array_equal(target.ravel(), np.arange(first, first + target.size))
+
+
+def test_a_horizon_below_one_is_refused():
+    with pytest.raises(InputError, match="horizon"):
+        lead_time(60.0, horizon=0)

@@ -84,3 +84,25 @@ def test_scaler_of_large_float32_counts_is_accurate():
 def test_constant_demand_is_refused():
     with pytest.raises(InputError, match="7 tokens in every bin"):
         fit_scaler(np.full(10, 7.0))
+
+
+HORIZON = Layout(12, 4, 3, horizon=4)
+
+
+@pytest.mark.parametrize("xp", [np, jnp])
+def test_with_a_horizon_targets_are_the_bins_from_lead_on(xp):
+    windows = xp.asarray(np.random.default_rng(0).random((2, HORIZON.window), dtype=np.float32))
+    history, target = pairs(windows, HORIZON)
+    assert HORIZON.pairs == 3  # the last reads bins 2..5 and is judged on bins 8..11
+    assert history.shape == (2, 3, 4) and target.shape == (2, 3, 4)
+    for pair in range(3):
+        for slot in range(4):
+            expected = windows[:, pair + HORIZON.context - 1 + HORIZON.lead + slot]
+            np.testing.assert_array_equal(target[:, pair, slot], expected)
+
+
+def test_a_horizon_of_one_bin_is_the_plain_layout_with_an_axis():
+    windows = np.random.default_rng(1).random((5, 12), dtype=np.float32)
+    plain, long = Layout(12, 4, 3), Layout(12, 4, 3, horizon=1)
+    assert plain.pairs == long.pairs
+    np.testing.assert_array_equal(pairs(windows, plain)[1], pairs(windows, long)[1][..., 0])

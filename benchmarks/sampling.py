@@ -1,6 +1,6 @@
 """Score models: sampled windows a second and training steps a second, warm; time to compile.
 
-    python benchmarks/bench_sampling.py [--windows 1024] [--dim 40] [--steps 60]
+    python benchmarks/sampling.py [--windows 1024] [--dim 40] [--steps 60]
 
 The closed kernel against diffrax Euler on the reverse SDE, with the same time grid and network;
 training in a compiled scan against one jitted call a step. Warm values are the best of three.

@@ -1,6 +1,6 @@
 """Training: steps a second, time to the first step, seeds in one program, memory of the main job.
 
-    python benchmarks/bench_training.py [--main-job]
+    python benchmarks/training.py [--main-job]
 
 Decision-focused training of the default predictor in compiled segments, against one jitted call a
 step and against seeds one after the other; an outer epoch of 3D-Learning. `--main-job` also runs

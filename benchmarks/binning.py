@@ -1,6 +1,6 @@
 """Binning a generated trace of requests: rows a second and peak memory, against pandas.
 
-    python benchmarks/bench_binning.py [--rows 20000000] [--peer-rows 20000000]
+    python benchmarks/binning.py [--rows 20000000] [--peer-rows 20000000]
 
 Each side runs in a process of its own, so that peak memory is its own; imports are not timed.
 """

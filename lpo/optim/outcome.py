@@ -1,0 +1,46 @@
+"""How the solution of a mixed-integer program ended, for every back end."""
+
+from enum import StrEnum
+from typing import NamedTuple
+
+import numpy as np
+
+
+class MilpStatus(StrEnum):
+    """How a solve ended; compares equal to its word.
+
+    optimal: within the gap asked for. feasible: a point, stopped before that. time_limit: stopped
+    without a point. licence_refused: Gurobi was asked for by name and its licence does not take the
+    problem. error: anything else, which the notes name.
+    """
+
+    OPTIMAL = "optimal"
+    FEASIBLE = "feasible"
+    INFEASIBLE = "infeasible"
+    UNBOUNDED = "unbounded"
+    TIME_LIMIT = "time_limit"
+    LICENCE_REFUSED = "licence_refused"
+    ERROR = "error"
+
+
+class Outcome(NamedTuple):
+    """What a back end found for a `MatrixProgram`, which minimises.
+
+    status None: no optimum exists, because the program is infeasible or because it is unbounded.
+    x: [n] or None. objective, bound: offset included, None without one. note: what went wrong.
+    """
+
+    status: MilpStatus | None
+    x: np.ndarray | None
+    objective: float | None
+    bound: float | None
+    nodes: int
+    note: str = ""
+
+
+class LicenceRefused(Exception):
+    """The back end is not installed, or its licence does not take a problem of this size."""
+
+
+TOLERANCE = 1e-9
+"""Of rows, bounds and whole numbers: a whole number that is off by 1e-6 serves demand for free."""

@@ -1,0 +1,33 @@
+"""How many replicas of which configuration: the fleet problem in its forms."""
+
+from lpo.provision.fleet.catalogue import Catalogue as Catalogue
+from lpo.provision.fleet.catalogue import Configuration as Configuration
+from lpo.provision.fleet.catalogue import configuration as configuration
+from lpo.provision.fleet.catalogue import default_catalogue as default_catalogue
+from lpo.provision.fleet.catalogue import make_catalogue as make_catalogue
+from lpo.provision.fleet.catalogue import to_fleet as to_fleet
+from lpo.provision.fleet.cost import FleetCost as FleetCost
+from lpo.provision.fleet.cost import fleet_cost as fleet_cost
+from lpo.provision.fleet.dispatch import Dispatch as Dispatch
+from lpo.provision.fleet.dispatch import dispatch as dispatch
+from lpo.provision.fleet.exact import ExactPlan as ExactPlan
+from lpo.provision.fleet.exact import exact_plan as exact_plan
+from lpo.provision.fleet.parameters import Fleet as Fleet
+from lpo.provision.fleet.parameters import check as check
+from lpo.provision.fleet.parameters import make_fleet as make_fleet
+from lpo.provision.fleet.program import FleetProgram as FleetProgram
+from lpo.provision.fleet.program import FleetSolution as FleetSolution
+from lpo.provision.fleet.program import fleet_program as fleet_program
+from lpo.provision.fleet.program import parameter_values as parameter_values
+from lpo.provision.fleet.program import set_values as set_values
+from lpo.provision.fleet.program import solution as solution
+from lpo.provision.fleet.readers import read_catalogue as read_catalogue
+from lpo.provision.fleet.rolling import roll as roll
+from lpo.provision.fleet.rounding import round_fleet as round_fleet
+from lpo.provision.fleet.scenarios import conditional_value_at_risk as conditional_value_at_risk
+from lpo.provision.fleet.scenarios import scenario_cost as scenario_cost
+from lpo.provision.fleet.services import dispatch_services as dispatch_services
+from lpo.provision.fleet.task import FleetTask as FleetTask
+from lpo.provision.fleet.task import fleet_task as fleet_task
+from lpo.provision.fleet.units import Units as Units
+from lpo.provision.fleet.units import normalise as normalise
