@@ -30,11 +30,16 @@ def report(
     value, peer_value = values
     line = {
         "name": name,
-        "value": round(value, 3),
+        "value": _significant(value),
         "unit": unit,
         "peer": peer,
-        "peer_value": None if peer_value is None else round(peer_value, 3),
-        "ratio": None if peer_value is None else round(value / peer_value, 3),
+        "peer_value": None if peer_value is None else _significant(peer_value),
+        "ratio": None if peer_value is None else _significant(value / peer_value),
         "setting": setting,
     }
     print(json.dumps(line), flush=True)
+
+
+def _significant(value: float) -> float:
+    """Four significant digits: times and errors differ by orders of magnitude."""
+    return float(f"{value:.4g}")

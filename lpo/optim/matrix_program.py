@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import cvxpy as cp
 import numpy as np
 import scipy.sparse as sp
-from cvxpy.error import DCPError, ParameterError, SolverError
+from cvxpy.error import DCPError, SolverError
 
 from lpo.errors import InputError
 
@@ -14,9 +14,9 @@ from lpo.errors import InputError
 class MatrixProgram(NamedTuple):
     """Minimise 1/2 x' quadratic x + cost' x + offset over rows and bounds, some x whole.
 
-    cost, lower, upper: [n], bounds may be infinite. integer: [n] bool. quadratic: sparse [n, n] (CSC) or
-    None. row_lower <= matrix x <= row_upper: sparse [m, n] (CSR), [m], [m]; equal where it is an
-    equation. binary: [n] bool, whose bounds 0 and 1 are part of what the variable is.
+    cost, lower, upper: [n], bounds may be infinite. integer: [n] bool. quadratic: [n, n], sparse
+    by columns, or None. row_lower <= matrix x <= row_upper: [m, n], sparse by rows, [m] and [m];
+    equal where it is an equation. binary: [n] bool, those whose bounds 0 and 1 say what they are.
     """
 
     cost: np.ndarray
@@ -50,16 +50,17 @@ def compile_problem(problem: cp.Problem) -> Compiled:
     Raises InputError on a parameter without a value, a problem that is not convex, one that is not
     linear up to a quadratic objective, and a variable with an index pattern (symmetric, diagonal).
     """
+    unset = [parameter.name() for parameter in problem.parameters() if parameter.value is None]
+    if unset:
+        raise InputError(f"Parameters of the problem have no value: {', '.join(unset)}.")
     linear = bool(problem.objective.expr.is_pwl())
     quadratic_mixed = not linear and problem.is_mixed_integer()
     try:
         # Of the forms, only Gurobi's has a quadratic objective beside whole variables.
         solver = cp.GUROBI if quadratic_mixed else cp.HIGHS
         data, _, inverse = problem.get_problem_data(solver)
-    except DCPError as error:
-        raise InputError(f"The problem is not convex by cvxpy's rules: {error}") from None
-    except ParameterError as error:
-        raise InputError(f"A parameter of the problem has no value: {error}") from None
+    except DCPError:
+        raise InputError("The problem is not convex by cvxpy's rules (DCP).") from None
     except SolverError:
         if quadratic_mixed and cp.GUROBI not in cp.installed_solvers():
             raise InputError(

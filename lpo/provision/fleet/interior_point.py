@@ -17,6 +17,7 @@ from lpo.provision.fleet.newton import Data, Factors, Pairs, earlier, factorise,
 TARGET = 1e-13  # complementarity aimed at, relative: decides which pairs are active
 MAX_ITERATIONS = 50
 BOUNDARY = 0.995  # share of the way to the boundary
+SECOND_ORDER = 3.0  # most of the corrector's term, in units of the multiplier
 
 
 class Point(NamedTuple):
@@ -190,7 +191,14 @@ def _iterate(data: Data, state: State) -> State:
     reached = jnp.clip((1 - length) + length**2 * second / total, 0.0, 1.0)
     target = total / count * reached**3
 
-    centre = jax.tree.map(lambda i, z, c: target * i - z * (1 - c - c * c), inverse, z, change)
+    # The second-order term is bounded where a slack grows many times over: without it predictor and
+    # corrector fell into a cycle of two points (one of 3000 rolling plans).
+    centre = jax.tree.map(
+        lambda i, z, c: target * i - z * (1 - jnp.minimum(c + c * c, SECOND_ORDER)),
+        inverse,
+        z,
+        change,
+    )
     dx, dy = _direction(data, factors, residuals, weight, centre)
     dz = jax.tree.map(lambda c, w, d: c - w * d, centre, weight, dx)
     (fastest,) = _accumulate(

@@ -11,6 +11,7 @@ import numpy as np
 from lpo.errors import InputError
 from lpo.provision.fleet.cost import fleet_cost
 from lpo.provision.fleet.dispatch import dispatch
+from lpo.provision.fleet.dominance import replace, replacements
 from lpo.provision.fleet.parameters import Fleet
 
 _WHOLE = 1e-6  # a replica count within this of a whole number is that number
@@ -28,8 +29,8 @@ def round_fleet(
 
     n: [..., H, K] replicas, demand: [..., H] tokens; initial: [..., K] replicas before the first
     slot, None for the fleet's. Leading axes broadcast. No dearer than `n` rounded down, up or to
-    the nearest, each cut to the limits, whichever is the cheapest; `sweeps` searches at most follow
-    from each of the three, none with 0. Deterministic, float64.
+    the nearest, each cut to the limits, whichever is the cheapest. `sweeps` searches at most follow
+    from each of the three, none with 0, after `replace`. Deterministic, float64.
     Raises InputError on shapes that do not agree, several services, and numbers that are negative
     or not finite.
     """
@@ -43,20 +44,36 @@ def round_fleet(
     simple = [np.floor(flat + _WHOLE), np.rint(flat), np.ceil(flat - _WHOLE)]
     starts = np.minimum(np.stack(simple), most)
 
-    best, least = np.zeros_like(flat), np.full(len(flat), np.inf)
-    for start in starts:
-        for row in range(len(flat)):
-            mine = fleet._replace(initial=running[row])
-            found = _improved(mine, start[row], wanted[row], sweeps)
+    best = np.zeros_like(flat)
+    known: dict[bytes, dict[int, np.ndarray]] = {}
+    for row in range(len(flat)):
+        mine = fleet._replace(initial=running[row])
+        # They depend on the initial replicas by which of them are whole alone.
+        key = (running[row] % 1.0 > 0.0).tobytes()
+        if key not in known:
+            known[key] = replacements(mine)
+        least = np.inf
+        for start in starts[:, row]:
+            found = _improved(mine, start, wanted[row], known[key], sweeps) if sweeps else start
             cost = float(fleet_cost(mine, found, wanted[row]).total)
-            if cost < least[row]:
-                best[row], least[row] = found, cost
+            if cost < least:
+                best[row], least = found, cost
     return best.reshape(*lead, H, K)
 
 
-def _improved(fleet: Fleet, n: np.ndarray, demand: np.ndarray, sweeps: int) -> np.ndarray:
+def _improved(
+    fleet: Fleet,
+    n: np.ndarray,
+    demand: np.ndarray,
+    instead: dict[int, np.ndarray],
+    sweeps: int,
+) -> np.ndarray:
     """Take the best sequence of changes until there is none that helps. n: [H, K]."""
-    changes = _changes(n.shape[1])
+    n = replace(fleet, n, instead)
+    K = n.shape[1]
+    # What is never worth starting is left out; what of it runs may still be dropped.
+    useful = [k for k in range(K) if k not in instead or n[:, k].any()]
+    changes = _changes(len(useful)) @ np.eye(K)[useful]
     for _ in range(sweeps):
         path, gain = _best_path(fleet, n, demand, changes)
         if gain <= 1e-12 * float(demand.sum() * fleet.unserved):  # rounding, not a gain

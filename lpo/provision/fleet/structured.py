@@ -114,7 +114,7 @@ def _forward(rules: Rules, params: tuple[Array, ...]) -> tuple[LayerSolution, Sa
         ]
         diagnostics = [jnp.where(solved, v, jnp.nan) for v in (residual, gap)]
         if rules.smoothing is None:
-            weight = _active(x, z)
+            weight = _active(data, x, z)
         else:
             # The pair with the same difference on the hyperbola slack times multiplier = mu.
             mu = rules.smoothing
@@ -132,23 +132,26 @@ def _forward(rules: Rules, params: tuple[Array, ...]) -> tuple[LayerSolution, Sa
         return solution, Saved(params, weight, real(x.n), real(z.a), status >= Status.INFEASIBLE)
 
 
-def _active(x: Pairs, z: Pairs) -> Pairs:
-    """Which pairs hold with equality: multiplier above slack, without implied ones.
+def _active(data: Data, x: Pairs, z: Pairs) -> Pairs:
+    """Which pairs hold with equality: multiplier above slack, without those that others imply.
 
-    The rows dropped change no derivative where the solution map has one; at a kink they decide for
-    the side on which the parameter grows.
+    Dropping an implied one changes no derivative where the solution map has one. Where a
+    configuration is unused (n = q = s = a = t = 0) it decides for a growing initial fleet.
     """
     active = jax.tree.map(lambda v, z: z > v, x, z)
     # No replica, no service: of q >= 0 and q <= capacity n the one that pushes harder stays.
-    served = active.q & active.a & (z.a > z.q)
-    idle = active.q & active.a & ~served
-    n, b = active.n, active.b
-    if b is not None:  # a limit of zero
-        blocked = n & b & (jnp.asarray(z.b) > z.n)
-        n, b = n & ~blocked, b & ~(n & b & ~blocked)
-    # An unused configuration that starts from nothing: more initial replicas would change nothing.
-    t = active.t.at[0].set(active.t[0] & ~(n[0] & active.s[0]))
-    return Pairs(n, active.q & ~served, active.s, active.u, active.a & ~idle, t, b)
+    empty = active.q & active.a
+    served = empty & (z.a > z.q)
+    # From no initial replica to a few: they stop (t opens), or they run where that pays.
+    unused = active.n[0] & active.s[0] & active.t[0]
+    spare = jnp.minimum(z.q[0], z.a[0])  # undecided between q and a
+    stop = unused & (z.n[0] + data.capacity * spare > z.t[0])
+    return active._replace(
+        n=active.n.at[0].set(active.n[0] & (stop | ~unused)),
+        q=active.q & ~served,
+        a=active.a & ~(empty & ~served),
+        t=active.t.at[0].set(active.t[0] & ~stop),
+    )
 
 
 def _smooth(difference: Array, mu: float) -> Array:
@@ -230,7 +233,7 @@ def structured_backend(
     ridge_n: float = 1e-2,
     ridge_other: float = 1e-4,
     limited: bool = False,
-    tolerance: float = 1e-9,
+    tolerance: float = 1e-7,
     smoothing: float | None = None,
 ) -> Backend:
     """Return the structured solver of the relaxed fleet problem as a differentiable `Backend`.

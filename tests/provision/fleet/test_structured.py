@@ -1,0 +1,307 @@
+"""The structured fleet solver against Clarabel, finite differences and the shipped instance."""
+
+import json
+from typing import Any, NamedTuple
+
+import cvxpy as cp
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from lpo.errors import InputError
+from lpo.optim.backend import Status
+from lpo.provision.fleet import structured
+from lpo.provision.fleet.structured import structured_backend
+
+H, K, B = 4, 3, 16
+RIDGE_N, RIDGE_OTHER = 1e-2, 1e-4
+
+
+class Batch(NamedTuple):
+    demand: Any
+    capacity: Any
+    price: Any
+    energy: Any
+    startup: Any
+    initial: Any
+    unserved: Any
+    limit: Any
+
+
+def draw(seed: int) -> Batch:
+    """Close competitors, some limited, with a fleet running: every parameter matters."""
+    rng = np.random.default_rng(seed)
+    capacity = rng.uniform(4, 20, (B, K))
+    return Batch(
+        demand=rng.uniform(5, 60, (B, H)),
+        capacity=capacity,
+        price=rng.uniform(0.14, 0.16, (B, K)) * capacity,
+        energy=rng.uniform(0.01, 0.03, (B, K)),
+        startup=rng.uniform(0.01, 0.1, (B, K)),
+        initial=rng.uniform(0, 2, (B, K)),
+        unserved=rng.uniform(0.18, 0.4, B),
+        limit=np.where(rng.random((B, K)) < 0.6, rng.uniform(0.5, 2, (B, K)), np.inf),
+    )
+
+
+RNG = np.random.default_rng(0)
+WEIGHTS = (*RNG.normal(size=(3, H, K)), RNG.normal(size=H))
+
+
+def loss(values) -> jax.Array:
+    linear = sum((v * w).sum() for v, w in zip(values, WEIGHTS, strict=True))
+    return linear + (values[0] ** 2).sum()
+
+
+@pytest.fixture(scope="module")
+def solve():
+    """Solutions, losses and gradients of a batch in float64: one compiled program."""
+    backend = structured_backend(limited=True)
+
+    def one(*params):
+        solution = backend.solve(*params)
+        return loss(solution.values), solution
+
+    program = jax.jit(jax.vmap(jax.value_and_grad(one, argnums=tuple(range(8)), has_aux=True)))
+
+    def run(batch: Batch):
+        with jax.enable_x64(True):
+            (losses, solution), gradients = program(*batch)
+        return np.asarray(losses), jax.tree.map(np.asarray, solution), Batch(*gradients)
+
+    return run
+
+
+def clarabel(batch: Batch, i: int) -> tuple[np.ndarray, float]:
+    p = Batch(*(np.asarray(x[i]) for x in batch))
+    n, q, s = (cp.Variable((H, K), nonneg=True) for _ in range(3))
+    u = cp.Variable(H, nonneg=True)
+    before = cp.vstack([p.initial[None], n[:-1]])
+    rows = [
+        q <= cp.multiply(n, np.tile(p.capacity, (H, 1))),
+        cp.sum(q, axis=1) + u == p.demand,
+        s >= n - before,
+    ]
+    rows += [n[:, k] <= p.limit[k] for k in range(K) if np.isfinite(p.limit[k])]
+    cost = cp.sum(n @ p.price) + cp.sum(q @ p.energy) + cp.sum(s @ p.startup)
+    cost += p.unserved * cp.sum(u) + RIDGE_N * cp.sum_squares(n)
+    cost += RIDGE_OTHER * (cp.sum_squares(q) + cp.sum_squares(s) + cp.sum_squares(u))
+    problem = cp.Problem(cp.Minimize(cost), rows)
+    problem.solve(solver=cp.CLARABEL, tol_gap_abs=1e-12, tol_gap_rel=1e-12, tol_feas=1e-12)
+    return np.asarray(n.value), float(np.asarray(problem.value))
+
+
+def objective(batch: Batch, values, i: int) -> float:
+    n, q, s, u = (v[i] for v in values)
+    p = Batch(*(x[i] for x in batch))
+    cost = (n @ p.price + q @ p.energy + s @ p.startup).sum() + p.unserved * u.sum()
+    squares = RIDGE_OTHER * sum((x**2).sum() for x in (q, s, u))
+    return float(cost + RIDGE_N * (n**2).sum() + squares)
+
+
+def test_instance_has_the_published_solutions_and_gradients(azure_root):
+    path = azure_root / "fleet" / "instance_h12_k10.json"
+    if not path.exists():
+        pytest.skip("skipped: no data")
+    data = json.loads(path.read_text())
+    keys = "capacity_tokens_per_slot price_usd_per_slot energy_usd_per_token startup_usd"
+    backend = structured_backend(ridge_n=data["ridge_n"], ridge_other=data["ridge_other"])
+    rest = [data[key] for key in (*keys.split(), "initial_fleet", "unserved_usd_per_token")]
+
+    def squares(demand):
+        solution = jax.vmap(lambda d: backend.solve(d, *rest))(demand)
+        return (solution.values[0] ** 2).sum(), solution
+
+    with jax.enable_x64(True):
+        rest = [jnp.asarray(x, float) for x in rest]
+        demand = jnp.asarray(data["demand"], float)
+        gradient, solution = jax.jit(jax.grad(squares, has_aux=True))(demand)
+    assert (solution.status == Status.SOLVED).all()
+    assert solution.residual.max() < 1e-11
+    n, q, s, u = (np.asarray(v) for v in solution.values)
+    capacity, price, energy, startup, _, unserved = (np.asarray(x) for x in rest)
+    assert (q <= capacity * n + 1e-9).all()
+    linear = (n @ price + q @ energy + s @ startup).sum(1) + unserved * u.sum(1)
+    other = sum((x**2).reshape(len(demand), -1).sum(1) for x in (q, s, u))
+    ridges = data["ridge_n"] * (n**2).sum((1, 2)) + data["ridge_other"] * other
+    np.testing.assert_allclose(linear + ridges, data["relaxed_objective"], rtol=1e-9)
+    np.testing.assert_allclose(n[:8], data["relaxed_n"], atol=1e-7)
+    expected = np.asarray(data["grad_sum_n_squared"])
+    np.testing.assert_allclose(gradient[:8], expected, atol=1e-5 * np.abs(expected).max())
+
+
+def changed(batch: Batch, **columns) -> Batch:
+    return batch._replace(**{name: np.asarray(x, float) for name, x in columns.items()})
+
+
+def special_cases() -> Batch:
+    """One row a case; the others stay ordinary."""
+    batch = Batch(*(x.copy() for x in draw(1)))
+    batch.demand[0] = [0, 30, 0, 10]
+    batch.demand[1] = 0
+    batch.demand[2] = [1e-6, 1e6, 1.0, 1e3]
+    batch.initial[3] = 1e3
+    batch.limit[4] = [0, 0, 1]
+    batch.limit[5] = np.inf
+    batch.unserved[6] = 1e-3  # serving nothing is best
+    batch.unserved[7] = 1e4
+    batch.price[8], batch.startup[8] = 0, 0
+    for row in (batch.price, batch.energy, batch.startup, batch.capacity, batch.limit):
+        row[9] = row[9, 0]  # equal configurations
+    batch.initial[9] = 0
+    for scale, i in ((1e3, 10), (1e-3, 11)):  # another unit of tokens
+        for x, factor in zip(
+            (batch.demand, batch.capacity, batch.energy, batch.unserved),
+            (scale, scale, 1 / scale, 1 / scale),
+            strict=True,
+        ):
+            x[i] *= factor
+    batch.startup[12] *= 1e4
+    return batch
+
+
+def test_solutions_are_clarabels_in_ordinary_and_degenerate_cases(solve):
+    batch = special_cases()
+    _, solution, gradients = solve(batch)
+    assert (solution.status == Status.SOLVED).all()
+    assert solution.residual.max() < 1e-9
+    assert all(np.isfinite(g).all() for g in gradients)
+    for i in range(14):
+        n, value = clarabel(batch, i)
+        np.testing.assert_allclose(
+            objective(batch, solution.values, i), value, rtol=1e-7, atol=1e-7, err_msg=str(i)
+        )
+        fleet = max(np.abs(n).max(), 1.0)
+        np.testing.assert_allclose(solution.values[0][i], n, atol=1e-5 * fleet, err_msg=str(i))
+
+
+@pytest.mark.parametrize("name", Batch._fields)
+def test_gradient_is_the_central_difference_away_from_kinks(solve, name):
+    batch = draw(2)
+    _, solution, gradients = solve(batch)
+    x = getattr(batch, name)
+    direction = np.where(np.isfinite(x), np.random.default_rng(3).normal(size=x.shape), 0)
+    size = 1e-6 * np.where(np.isfinite(x), x, 0).max()
+    moved = [
+        solve(changed(batch, **{name: np.where(np.isfinite(x), x + sign * size * direction, x)}))
+        for sign in (1, -1)
+    ]
+    measured = (moved[0][0] - moved[1][0]) / (2 * size)
+    gradient = getattr(gradients, name)
+    product = (gradient * direction).reshape(B, -1).sum(1)
+    smooth = solution.gap > 1e-3  # relative, and the step is a thousand times smaller
+    assert smooth.sum() >= 6
+    scale = np.abs(gradient).reshape(B, -1).max(1) + 1e-3 / np.abs(x[np.isfinite(x)]).max()
+    np.testing.assert_allclose((measured - product)[smooth] / scale[smooth], 0, atol=2e-5)
+
+
+def test_gradient_at_a_kink_is_one_of_the_one_sided_ones(solve):
+    free = changed(draw(4), limit=np.full((B, K), np.inf))
+    n = solve(free)[1].values[0]
+    rows = np.arange(B)
+    best = n.max(1).argmax(1)
+    peak = n[rows, :, best].argmax(1)
+    limit = np.full((B, K), np.inf)
+    limit[rows, best] = n[rows, peak, best]  # binds, with a multiplier of zero
+    at_kink = changed(free, limit=limit)
+    here, solution, gradients = solve(at_kink)
+    assert solution.gap.max() < 1e-5
+
+    sides = []
+    for sign in (1, -1):
+        demand = free.demand.copy()
+        demand[rows, peak] += sign * 1e-4
+        sides.append(sign * (solve(changed(at_kink, demand=demand))[0] - here) / 1e-4)
+    gradient = gradients.demand[rows, peak]
+    differ = np.abs(sides[0] - sides[1]) > 0.1
+    assert differ.sum() >= 5
+    error = np.minimum(np.abs(gradient - sides[0]), np.abs(gradient - sides[1]))
+    assert (error[differ] < 1e-3 * (1 + np.abs(gradient[differ]))).all()
+
+
+def test_an_unused_configuration_is_not_hurt_by_a_first_replica(solve):
+    # Dear in every way: whatever runs at the start is stopped at once, and the loss sees nothing.
+    batch = changed(draw(5), initial=np.zeros((B, K)))
+    batch.price[:, 0] *= 3
+    _, _, gradients = solve(batch)
+    np.testing.assert_allclose(gradients.initial[:, 0], 0, atol=1e-6)
+
+
+def test_bad_rows_are_named_and_spoil_no_other(solve):
+    batch = draw(6)
+    good = solve(batch)
+    bad = Batch(*(x.copy() for x in batch))
+    bad.demand[0, 1] = np.nan
+    bad.price[1, 0] = np.inf
+    bad.demand[2, 3] = -1
+    bad.limit[3, 0] = -1
+    bad.limit[4, 0] = np.nan
+    _, solution, gradients = solve(bad)
+    expected = [Status.FAILED] * 2 + [Status.INFEASIBLE] * 2 + [Status.FAILED]
+    assert solution.status[:5].tolist() == expected
+    assert all(np.isnan(v[:5]).all() for v in (*solution.values, *gradients))
+    for ours, theirs in zip(
+        (*solution.values, *gradients), (*good[1].values, *good[2]), strict=True
+    ):
+        np.testing.assert_array_equal(ours[5:], theirs[5:])
+
+
+def test_float32_program_with_scan_nested_vmap_and_chunks(solve, monkeypatch):
+    monkeypatch.setattr(structured, "CHUNK", 5)  # 16 rows: four chunks of four
+    batch = draw(7)
+    expected = solve(batch)
+    backend = structured_backend(limited=True)
+
+    def step(total, rows):
+        def value(params):
+            solution = jax.vmap(lambda demand, params=params: backend.solve(demand, *params[1:]))(
+                params[0][None]
+            )
+            return loss(jax.tree.map(lambda x: x[0], solution.values))
+
+        values, gradients = jax.vmap(jax.vmap(jax.value_and_grad(value)))(rows)
+        return total + values.sum(), (values, gradients)
+
+    rows = Batch(*(jnp.asarray(x.reshape(1, 2, 8, *x.shape[1:]), jnp.float32) for x in batch))
+    total, (values, gradients) = jax.jit(lambda rows: jax.lax.scan(step, 0.0, rows))(rows)
+    assert values.dtype == jnp.float32 and gradients.demand.dtype == jnp.float32
+    np.testing.assert_allclose(values.reshape(B), expected[0], rtol=1e-4, atol=1e-3)
+    np.testing.assert_allclose(total, expected[0].sum(), rtol=1e-4)
+    smooth = expected[1].gap > 1e-3
+    for ours, theirs in zip(gradients, expected[2], strict=True):
+        scale = np.abs(theirs).max()
+        np.testing.assert_allclose(
+            np.asarray(ours).reshape(theirs.shape)[smooth], theirs[smooth], atol=1e-4 * scale
+        )
+
+
+def test_a_row_without_cotangent_has_no_gradient_even_if_it_failed():
+    backend = structured_backend(smoothing=1e-10)  # the option, in the program that this compiles
+    params = [x[0] for x in draw(8)[:7]]
+
+    def masked(demand):
+        solution = backend.solve(demand, *params[1:])
+        return jnp.where(solution.status == Status.SOLVED, loss(solution.values), 0.0)
+
+    exact = jax.grad(lambda d: loss(structured_backend().solve(d, *params[1:]).values))
+    gradient = jax.jit(jax.grad(masked))
+    assert not np.asarray(gradient(params[0] * np.nan)).any()
+    np.testing.assert_allclose(gradient(params[0]), exact(params[0]), rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("option", [{"ridge_n": 0.0}, {"ridge_other": -1.0}, {"smoothing": 0.0}])
+def test_options_that_are_not_positive_are_refused(option):
+    with pytest.raises(InputError, match="must be positive"):
+        structured_backend(**option)
+
+
+def test_wrong_shapes_are_refused():
+    solve = structured_backend().solve
+    params = [x[0] for x in draw(0)]
+    with pytest.raises(InputError, match="got 8 arrays"):
+        solve(*params)
+    with pytest.raises(InputError, match="demand \\[H\\]"):
+        solve(params[0], params[1][:2], *params[2:7])
+    with pytest.raises(InputError, match="demand \\[H\\]"):
+        solve(params[0], *params[1:6], params[0])
