@@ -20,7 +20,7 @@ class EvaluateConfig(CommandConfig):
 
     run: folder of a finished run of lpo.train, of a sweep of them, or a list of such folders.
     workload: another demand to judge on, each of its series whole (default: the run's own test
-    sets). test_sets: names, null for the run's own test part (or every series of `workload`), all
+    sets). test_sets: a name or several, null for the run's own test part (or every series of `workload`), all
     for every set. methods: names of trained methods and rules, null for the run's own method, the
     other trained ones and the best rules, all for every one. seeds: how many of the run's seeds,
     null for all. replan: slots that are committed before the fleet is planned again, null for the
@@ -31,8 +31,8 @@ class EvaluateConfig(CommandConfig):
     command: str = "evaluate"
     run: Any = None
     workload: WorkloadConfig | None = None
-    test_sets: list[str] | None = None
-    methods: list[str] | None = None
+    test_sets: Any = None
+    methods: Any = None
     decisions: list[DecisionKind] = field(default_factory=lambda: list(DecisionKind))
     seeds: int | None = None
     replan: int | None = None
@@ -42,14 +42,19 @@ class EvaluateConfig(CommandConfig):
     time_limit_s: float = 10.0
 
 
+def listed(value: Any) -> list[str]:
+    """A name, or a list of names, as a list."""
+    return [str(name) for name in (value if isinstance(value, list) else [value])]
+
+
 def run_folders(cfg: EvaluateConfig) -> list[Path]:
     """Folders of trained runs that `run` names; a sweep's folder stands for the runs in it.
 
     Raises `InputError` for a folder that holds no run of lpo.train.
     """
     folders: list[Path] = []
-    for name in cfg.run if isinstance(cfg.run, list) else [cfg.run]:
-        path = Path(str(name))
+    for name in listed(cfg.run):
+        path = Path(name)
         if (path / "config.yaml").is_file():
             folders.append(path)
             continue

@@ -9,7 +9,7 @@ import pandas as pd
 from lpo import provision, workload
 from lpo.errors import InputError
 from lpo.evaluate.capacity import Unit, cheapest_unit, replicas
-from lpo.evaluate.config import EvaluateConfig
+from lpo.evaluate.config import EvaluateConfig, listed
 from lpo.evaluate.fleet import lower_bound, outcome, roll_fleets
 from lpo.evaluate.rows import Outcome, summarise
 from lpo.evaluate.trained import TrainedRun
@@ -42,8 +42,8 @@ def chosen_sets(run: TrainedRun, cfg: EvaluateConfig, other: dict[str, np.ndarra
     return _chosen("test_sets", cfg.test_sets, list(known), default, known)
 
 
-def _chosen(key: str, asked: list[str] | None, names: list[str], default: list[str], known: Any):
-    wanted = default if asked is None else names if asked == ["all"] else asked
+def _chosen(key: str, asked: Any, names: list[str], default: list[str], known: Any):
+    wanted = default if asked is None else names if asked == "all" else listed(asked)
     if unknown := [name for name in wanted if name not in known]:
         raise InputError(f"{key}: {unknown[0]} given; allowed: all, {', '.join(names)}")
     return {name: known[name] for name in wanted}

@@ -6,7 +6,7 @@ import pytest
 
 from lpo.errors import InputError
 from lpo.train.config import MethodKind, RobustConfig, TrainConfig, validate
-from tests.train.conftest import TINY
+from tests.conftest import TINY
 
 SEED = 1
 # differences of nearly equal numbers, in nats: their error is of the size of what is subtracted

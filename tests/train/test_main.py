@@ -16,7 +16,7 @@ from lpo.runs import Checkpoints, RunFolder, run_command
 from lpo.train.__main__ import job
 from lpo.train.config import TrainConfig, validate
 from lpo.train.stages import Stages
-from tests.train.conftest import TINY
+from tests.conftest import TINY
 
 EXPERIMENT = "+experiment=dro_diffusion"
 COLUMNS = (

@@ -18,7 +18,7 @@ from lpo.provision.fleet.interior_point import interior_point
 from lpo.provision.fleet.newton import Data, Pairs, factorise, solve
 
 CHUNK = 128  # problems side by side; a chunk's arrays stay in the cache
-WEIGHT = 1e10  # of an active pair in the backward pass, times the largest curvature
+WEIGHT = 1e12  # of an active pair in the backward pass, times the largest curvature
 
 NAMES = ("demand", "capacity", "price", "energy", "startup", "initial", "unserved", "limit")
 

@@ -1,6 +1,6 @@
 """Seeds in one program against separate runs: the default predictor and the score network.
 
-    python benchmarks/bench_seeds.py [--seeds 5] [--repeats 8]
+    python benchmarks/seeds.py [--seeds 5] [--repeats 8]
 
 Warm segments of both sides take turns in one process, so that other load on the machine meets both;
 the best of the repeats counts. A separate run is a segment of the one-seed program: its start-up

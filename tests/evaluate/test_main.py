@@ -1,0 +1,175 @@
+"""`python -m lpo.evaluate` on small trained runs of both tasks."""
+
+import json
+import shutil
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from lpo import provision
+from lpo.evaluate.__main__ import job
+from lpo.evaluate.config import EvaluateConfig, validate
+from lpo.runs import run_command
+
+
+@pytest.fixture
+def evaluate(tmp_path, monkeypatch, capsys):
+    """Run the command in this process; returns exit code, run folder and what it printed."""
+
+    def start(*overrides):
+        folder = tmp_path / "evaluated"
+        arguments = ["lpo.evaluate", *overrides, "tracking=disabled", f"hydra.run.dir={folder}"]
+        monkeypatch.setattr(sys, "argv", arguments)
+        with pytest.raises(SystemExit) as left:
+            run_command("evaluate", EvaluateConfig, validate, job)
+        printed = capsys.readouterr()
+        return left.value.code, folder, printed.out, printed.err
+
+    return start
+
+
+def table(folder, name="evaluation"):
+    return pd.read_csv(folder / "tables" / f"{name}.csv")
+
+
+def test_a_fleet_run_is_judged_in_dollars_and_whole_replicas(evaluate, fleet_run):
+    code, folder, out, err = evaluate(f"run={fleet_run.folder}")
+    assert code == 0, err
+    rows = table(folder)
+    decisions = {"relaxed", "rounded", "exact"}
+    assert set(rows["decision"]) == decisions
+    trained = {"dfl": 2, "mse": 2, "oracle": 1, "last": 1, "mean7_tuned": 1, "max7_tuned": 1}
+    for decision in decisions:
+        counts = rows.query(f"decision == '{decision}'")["method"].value_counts().to_dict()
+        assert counts == trained  # one row a seed; rules are the same for every seed
+    np.testing.assert_allclose(rows["cost_usd"] - rows["oracle_usd"], rows["regret_usd"], rtol=1e-6)
+    # no fleet beats the linear program that knows the demand; exact plans keep their gap
+    assert (rows["cost_usd"] >= rows["bound_usd"] * (1 - 1e-9)).all()
+    assert (rows.query("decision == 'exact'")["gap_max"] <= 1e-3).all()
+    assert (rows.query("method == 'oracle' and decision != 'rounded'")["regret_usd"] == 0).all()
+    assert (
+        rows.query("method == 'oracle' and decision != 'rounded'")["unserved_share"] < 0.05
+    ).all()
+    assert {"regret_by_method.png", "schedule.png"} == {
+        p.name for p in (folder / "figures").iterdir()
+    }
+    assert "report.html" in out and (folder / "report.html").is_file()
+    metrics = json.loads((folder / "summary.json").read_text())["metrics"]
+    mine = rows.query("method == 'dfl' and decision == 'exact'")["cost_usd"]
+    assert metrics["cost_usd/dfl/exact"] == pytest.approx(mine.mean())
+
+
+def test_the_schedule_adds_up_to_the_row(evaluate, fleet_run):
+    """Cost, GPUs and unserved share of the own method, recomputed slot by slot from the table."""
+    code, folder, _, err = evaluate(f"run={fleet_run.folder}", "methods=[dfl]", "replan=2")
+    assert code == 0, err
+    schedule = table(folder, "schedule")
+    row = table(folder).query("method == 'dfl' and decision == 'exact' and seed == 0").iloc[0]
+    assert len(schedule) == 2 * row["plans"]
+    catalogue = provision.default_catalogue()
+    fleet = provision.to_fleet(catalogue, 60.0)
+    n = schedule[[f"replicas {name}" for name in catalogue.names]].to_numpy()
+    assert np.array_equal(n, np.rint(n))
+    cost, before = 0.0, np.zeros(len(fleet.price))
+    for replicas, demand in zip(n, schedule["demand_tokens"], strict=True):
+        cost += replicas @ fleet.price + np.maximum(replicas - before, 0) @ fleet.startup
+        left = demand
+        for k in np.argsort(fleet.energy, kind="stable"):
+            served = min(left, replicas[k] * fleet.capacity[k])
+            cost, left = cost + served * fleet.energy[k], left - served
+        cost, before = cost + left * fleet.unserved, replicas
+    assert row["cost_usd"] == pytest.approx(cost, rel=1e-8)
+    assert row["gpus"] == pytest.approx((n @ fleet.gpus).mean())
+    assert row["unserved_share"] == pytest.approx(
+        schedule["unserved_tokens"].sum() / schedule["demand_tokens"].sum()
+    )
+
+
+def test_a_capacity_run_is_judged_in_replicas_of_the_cheapest_configuration(evaluate, finished):
+    code, folder, _, err = evaluate(f"run={finished.folder}", "test_sets=all", "methods=all")
+    assert code == 0, err
+    rows = table(folder)
+    trained = pd.read_csv(finished.folder / "tables" / "regret.csv")
+    assert set(rows["test_set"]) == set(trained["test_set"])
+    assert set(rows["method"]) == set(trained["method"])
+    # relaxed replicas are the capacity itself: dollars are idle tokens times the rent of one
+    fleet = provision.to_fleet(provision.default_catalogue(), 60.0)
+    usd = (fleet.price / fleet.capacity).min()
+    relaxed = rows.query("decision == 'relaxed' and method == 'dfl'").set_index(
+        ["test_set", "seed"]
+    )
+    known = trained.query("method == 'dfl'").set_index(["test_set", "seed"]).loc[relaxed.index]
+    np.testing.assert_allclose(
+        relaxed["cost_usd"], usd * known["cost"] * known["n_windows"], rtol=1e-5
+    )
+    # one of two neighbours: exact is never dearer than rounded for the oracle, who knows demand
+    oracle = rows.query("method == 'oracle'").pivot(
+        index="test_set", columns="decision", values="cost_usd"
+    )
+    assert (oracle["exact"] <= oracle["rounded"] + 1e-12).all()
+
+
+def test_another_demand_is_judged_whole(evaluate, fleet_run, tmp_path):
+    trace = tmp_path / "mine.csv"
+    minutes = pd.date_range("2025-01-01", periods=100, freq="1min")
+    tokens = 3e5 + 1e5 * np.sin(np.arange(100) / 9)
+    pd.DataFrame({"TIMESTAMP": minutes, "tokens": tokens.round()}).to_csv(trace, index=False)
+    code, folder, _, err = evaluate(
+        f"run={fleet_run.folder}",
+        "workload=trace",
+        f"workload.path={trace}",
+        "workload.kind=series",
+        "decisions=[rounded]",
+        "seeds=1",
+        "methods=[dfl]",
+        "demand_scale=2",
+    )
+    assert code == 0, err
+    rows, schedule = table(folder), table(folder, "schedule")
+    window = 30 + 10 + 3 - 1
+    assert len(schedule) == 3 * ((100 - window) // 3 + 1) == 3 * rows["plans"].iloc[0]
+    expected = 2 * tokens.round()[39 : 39 + len(schedule)]
+    np.testing.assert_allclose(schedule["demand_tokens"], expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "line"),
+    [
+        ([], "run: None given; allowed: the folder of a run"),
+        (["run=nowhere"], "run: nowhere holds no run"),
+        (["run={run}", "gap=2"], "gap: 2.0 given; allowed: in [0, 1)"),
+        (["run={run}", "decisions=[]"], "decisions: [] given; allowed: some of relaxed"),
+        (["run={run}", "replan=4"], "replan: 4 given; allowed: at most 3"),
+        (["run={run}", "seeds=3"], "seeds: 3 given; allowed: at most 2"),
+        (["run={run}", "methods=[kl]"], "methods: kl given; allowed: all, oracle"),
+        (["run={run}", "test_sets=[x]"], "test_sets: x given; allowed: all, chat_test"),
+        (["run={run}", "workload=trace"], "workload.path: None given"),
+    ],
+)
+def test_bad_input_is_one_line(evaluate, fleet_run, overrides, line):
+    code, _, _, err = evaluate(*(each.format(run=fleet_run.folder) for each in overrides))
+    assert code == 2
+    assert line in err and err.count("\n") == 1
+
+
+@pytest.mark.parametrize("what", ["unfinished", "no predictors", "other command"])
+def test_runs_that_cannot_be_judged_are_refused(evaluate, fleet_run, tmp_path, what):
+    run = tmp_path / "run"
+    shutil.copytree(fleet_run.folder, run)
+    if what == "unfinished":
+        summary = json.loads((run / "summary.json").read_text()) | {"status": "interrupted"}
+        (run / "summary.json").write_text(json.dumps(summary))
+    elif what == "no predictors":
+        shutil.rmtree(run / "checkpoints" / "predictors")
+    else:
+        config = (run / "config.yaml").read_text()
+        (run / "config.yaml").write_text(config.replace("command: train", "command: evaluate"))
+    code, _, _, err = evaluate(f"run={run}")
+    lines = {
+        "unfinished": "has status interrupted; allowed: a finished run",
+        "no predictors": "kept no predictors; train it again",
+        "other command": "is a run of lpo.evaluate; allowed: of lpo.train",
+    }
+    assert code == 2 and lines[what] in err and err.count("\n") == 1
