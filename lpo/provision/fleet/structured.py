@@ -17,8 +17,8 @@ from lpo.optim.backend import Backend, LayerSolution, Status
 from lpo.provision.fleet.interior_point import interior_point
 from lpo.provision.fleet.newton import Data, Pairs, factorise, solve
 
-CHUNK = 128  # problems side by side; a chunk's arrays stay in the cache
-WEIGHT = 1e12  # of an active pair in the backward pass, times the largest curvature
+CHUNK = 128  # problems side by side; more would leave the cache
+WEIGHT = 1e13  # of an active pair in the backward pass, times the largest curvature
 
 NAMES = ("demand", "capacity", "price", "energy", "startup", "initial", "unserved", "limit")
 
@@ -98,10 +98,22 @@ def _prepare(rules: Rules, params: tuple[Array, ...]) -> tuple[Data, Scales, Arr
     return data, Scales(tokens, replicas, dollars), finite, feasible
 
 
+def _computed_once(params: tuple[Array, ...]) -> tuple[Array, ...]:
+    """The same values, as the result of a branch.
+
+    XLA may repeat the caller's float32 arithmetic in every kernel that uses its result, rounded
+    differently in each, and no point solves two problems: residuals of 1e-7 on a linear forecast.
+    It removes an optimisation barrier before it fuses on a CPU, but not a branch, whose result
+    exists once. Where the demand is not finite either branch says so.
+    """
+    undefined = jnp.isnan(params[0]).all()
+    return jax.lax.cond(undefined, lambda p: jax.tree.map(jnp.negative, p), lambda p: p, params)
+
+
 def _forward(rules: Rules, params: tuple[Array, ...]) -> tuple[LayerSolution, Saved]:
     """Solve a chunk, arrays batch first in the caller's dtype."""
     with jax.enable_x64(True):
-        data, scales, finite, feasible = _prepare(rules, params)
+        data, scales, finite, feasible = _prepare(rules, _computed_once(params))
         point, residual, gap = interior_point(data)
         x, z, _ = point
         good = finite & jnp.isfinite(residual)

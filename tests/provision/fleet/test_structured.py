@@ -210,17 +210,22 @@ def test_gradient_at_a_kink_is_one_of_the_one_sided_ones(solve):
     limit = np.full((B, K), np.inf)
     limit[rows, best] = n[rows, peak, best]  # binds, with a multiplier of zero
     at_kink = changed(free, limit=limit)
-    here, solution, gradients = solve(at_kink)
+    _, solution, gradients = solve(at_kink)
     weak = solution.gap < 1e-5
-    sides = []
-    for sign in (1, -1):
+
+    def moved(step: float) -> np.ndarray:
         demand = free.demand.copy()
-        demand[rows, peak] += sign * 1e-4
-        sides.append(sign * (solve(changed(at_kink, demand=demand))[0] - here) / 1e-4)
-    gradient = gradients.demand[rows, peak]
-    differ = weak & (np.abs(sides[0] - sides[1]) > 0.1)
+        demand[rows, peak] += step
+        return solve(changed(at_kink, demand=demand))[0]
+
+    # Not from the kink itself: there a solution is only good to the root of the tolerance.
+    step = 3e-3
+    right = (moved(2 * step) - moved(step)) / step
+    left = (moved(-step) - moved(-2 * step)) / step
+    gradient = np.asarray(gradients.demand)[rows, peak]
+    differ = weak & (np.abs(right - left) > 0.1)
     assert differ.sum() >= 5
-    error = np.minimum(np.abs(gradient - sides[0]), np.abs(gradient - sides[1]))
+    error = np.minimum(np.abs(gradient - right), np.abs(gradient - left))
     assert (error[differ] < 1e-3 * (1 + np.abs(gradient[differ]))).all()
 
 
@@ -274,25 +279,28 @@ def test_float32_program_with_scan_nested_vmap_and_chunks(solve, monkeypatch):
     np.testing.assert_allclose(total, expected[0].sum(), rtol=1e-4)
     smooth = expected[1].gap > 1e-3
     for ours, theirs in zip(gradients, expected[2], strict=True):
-        scale = np.abs(theirs).max()
+        scale = np.abs(theirs).max() + 1e-3
         np.testing.assert_allclose(
             np.asarray(ours).reshape(theirs.shape)[smooth], theirs[smooth], atol=1e-4 * scale
         )
 
 
-def test_a_row_without_cotangent_has_no_gradient_even_if_it_failed():
+def test_a_row_without_cotangent_has_no_gradient_even_if_it_failed(solve):
     backend = structured_backend(smoothing=1e-10)  # the option, in the program that this compiles
-    params = [x[0] for x in draw(8)[:7]]
+    batch = changed(draw(2), limit=np.full((B, K), np.inf))
+    _, solution, gradients = solve(batch)
+    row = solution.gap.argmax()  # farthest from a kink, where smoothing does least
+    params = [jnp.asarray(x[row], jnp.float32) for x in batch[:7]]
 
     def masked(demand):
         solution = backend.solve(demand, *params[1:])
         solved = solution.status == Status.SOLVED
         return loss([jnp.where(solved, v, 0.0) for v in solution.values])
 
-    exact = jax.grad(lambda d: loss(structured_backend().solve(d, *params[1:]).values))
     gradient = jax.jit(jax.grad(masked))
     assert not np.asarray(gradient(params[0] * np.nan)).any()
-    np.testing.assert_allclose(gradient(params[0]), exact(params[0]), rtol=1e-3, atol=1e-4)
+    expected = np.asarray(gradients.demand)[row]
+    np.testing.assert_allclose(gradient(params[0]), expected, atol=1e-3 * np.abs(expected).max())
 
 
 @pytest.mark.parametrize("option", [{"ridge_n": 0.0}, {"ridge_other": -1.0}, {"smoothing": 0.0}])
