@@ -4,6 +4,7 @@ import io
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,6 +14,14 @@ from absl import logging as absl_logging
 # Hydra configures logging anew for each command, which makes absl (imported by Orbax) close the
 # stream of its handler unless that is sys.stderr. Under pytest it is one that captures output.
 absl_logging.get_absl_handler().python_handler.setStream(io.StringIO())
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """One cache of compiled programs for the tests and the processes that they start."""
+    cache = tempfile.TemporaryDirectory(prefix="compiled-", ignore_cleanup_errors=True)
+    config.add_cleanup(cache.cleanup)
+    os.environ["JAX_COMPILATION_CACHE_DIR"] = cache.name
+    os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.3"
 
 
 @pytest.fixture(scope="session")
@@ -61,15 +70,11 @@ class Run(NamedTuple):
 
 
 @pytest.fixture(scope="session")
-def train(tmp_path_factory):
-    """Start `python -m lpo.train` with overrides; compiled programs are shared between the runs."""
-    cache = tmp_path_factory.mktemp("compiled")
+def train():
+    """Start `python -m lpo.train` with overrides."""
 
     def start(*overrides: str, folder: Path, wait: bool = True, devices: int = 1):
-        environment = {
-            "JAX_COMPILATION_CACHE_DIR": str(cache),
-            "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
-        }
+        environment = {}
         if devices > 1:
             environment["XLA_FLAGS"] = f"--xla_force_host_platform_device_count={devices}"
         process = subprocess.Popen(

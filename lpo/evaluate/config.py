@@ -20,12 +20,12 @@ class EvaluateConfig(CommandConfig):
 
     run: folder of a finished run of lpo.train, of a sweep of them, or a list of such folders.
     workload: another demand to judge on, each of its series whole (default: the run's own test
-    sets). test_sets: a name or several, null for the run's own test part (or every series of `workload`), all
-    for every set. methods: names of trained methods and rules, null for the run's own method, the
-    other trained ones and the best rules, all for every one. seeds: how many of the run's seeds,
-    null for all. replan: slots that are committed before the fleet is planned again, null for the
-    whole horizon. demand_scale: multiplies demand and forecasts, for a fleet that serves so many
-    times the trace. gap and time_limit_s: of each exact plan.
+    sets). test_sets: a name or several, all for every set, null for the run's own test part (every
+    series of `workload`). methods: names of trained methods and rules, all for every one, null for
+    the trained ones and the best rules. seeds: how many of the run's seeds, null for all. replan:
+    slots that are committed before the fleet is planned again, null for the whole horizon.
+    demand_scale: multiplies demand and forecasts, for a fleet that serves so many times the trace.
+    gap and time_limit_s: of each exact plan.
     """
 
     command: str = "evaluate"

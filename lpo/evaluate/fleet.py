@@ -85,9 +85,8 @@ def outcome(
     """Cost of the fleets n and oracle, [T, K], at the demand [T], by plan of `commit` slots."""
     mine, best = (_by_plan(fleet, each, demand, commit) for each in (n, oracle))
     wanted = demand.reshape(-1, commit).sum(axis=-1)
-    return Outcome(
-        mine.total, best.total, wanted, mine.unserved_share * wanted, mine.gpus, best.gpus
-    )
+    columns = (mine.total, best.total, wanted, mine.unserved_share * wanted, mine.gpus, best.gpus)
+    return Outcome(*(np.asarray(column) for column in columns))
 
 
 def _by_plan(

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from lpo import provision, workload
+from lpo import forecast, provision, workload
 from lpo.errors import InputError
 from lpo.evaluate.capacity import Unit, cheapest_unit, replicas
 from lpo.evaluate.config import EvaluateConfig, listed
@@ -56,24 +56,19 @@ def forecasts(
 
     Rules have one seed. Raises `InputError` on an unknown method.
     """
-    problem = run.problem._replace(tests=tests)
-    rules = {each.method: each for each in predict_rules(problem, run.task, 1)}
-    names = [*rules, *run.methods]
+    names = [*forecast.RULES, *run.methods]
     default = [*DEFAULT_RULES, *run.methods]
     wanted = _chosen("methods", cfg.methods, names, default, dict.fromkeys(names))
     count = run.cfg.seeds if cfg.seeds is None else cfg.seeds
     if count > run.cfg.seeds:
         raise InputError(f"seeds: {count} given; allowed: at most {run.cfg.seeds}, the run's")
-    predictions = [rules[ORACLE]]
+    problem = run.problem._replace(tests=tests)
+    predictions = predict_rules(problem, run.task, 1, {ORACLE, *wanted})
     for name in wanted:
         if name in run.methods:
-            trained = run.methods[name]
-            every = predict(name, trained, problem, run.task)
-            predictions.append(
-                Predictions(name, {k: values[:count] for k, values in every.by_set.items()})
-            )
-        elif name != ORACLE:
-            predictions.append(rules[name])
+            every = predict(name, run.methods[name], problem, run.task)
+            by_set = {test_set: values[:count] for test_set, values in every.by_set.items()}
+            predictions.append(Predictions(name, by_set))
     return predictions
 
 

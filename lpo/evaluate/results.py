@@ -1,5 +1,6 @@
 """What an evaluation shows: table, figures, report, terminal."""
 
+import numpy as np
 import pandas as pd
 
 from lpo.evaluate.config import EvaluateConfig
@@ -65,9 +66,11 @@ def write_results(
 
 
 def _overview(table: pd.DataFrame) -> pd.DataFrame:
-    """Means over seeds of every run, test set, method and decision; the least cost first."""
+    """Means over seeds of every run, test set, decision and method; the least regret first."""
     keys = ["run", "test_set", "decision", "method"]
-    means = table.groupby(keys, sort=False)[list(SHOWN)].mean().reset_index()
+    means: pd.DataFrame = table.groupby(keys, sort=False, as_index=False).agg(
+        **{column: (column, "mean") for column in SHOWN}
+    )
     by = means.sort_values(["run", "test_set", "decision", "regret_fraction"], kind="stable")
     one_run = table["run"].nunique() == 1
     shown = by.drop(columns=["run"] if one_run else []).dropna(axis="columns", how="all")
@@ -76,14 +79,15 @@ def _overview(table: pd.DataFrame) -> pd.DataFrame:
 
 def _metrics(table: pd.DataFrame) -> dict[str, float]:
     """Means over seeds, test sets and runs: `<column>/<method>/<decision>`."""
-    metrics: dict[str, float] = {}
-    for (method, decision), rows in table.groupby(["method", "decision"], sort=False):
-        metrics |= {
-            f"{column}/{method}/{decision}": float(rows[column].mean())
-            for column in SHOWN
-            if rows[column].notna().any()
-        }
-    return metrics
+    means: pd.DataFrame = table.groupby(["method", "decision"], sort=False, as_index=False).agg(
+        **{column: (column, "mean") for column in SHOWN}
+    )
+    return {
+        f"{column}/{row['method']}/{row['decision']}": float(row[column])
+        for row in means.to_dict("records")
+        for column in SHOWN
+        if np.isfinite(row[column])  # dollars of a task that is not about money are NaN
+    }
 
 
 def _regret_picture(table: pd.DataFrame) -> Picture:

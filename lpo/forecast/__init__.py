@@ -9,6 +9,7 @@ from lpo.forecast.lstm import lstm as lstm
 from lpo.forecast.mixer import mixer as mixer
 from lpo.forecast.mlp import mlp as mlp
 from lpo.forecast.registry import FORECASTERS as FORECASTERS
+from lpo.forecast.rules import RULES as RULES
 from lpo.forecast.rules import Rule as Rule
 from lpo.forecast.rules import fit_rules as fit_rules
 from lpo.forecast.types import Forecaster as Forecaster

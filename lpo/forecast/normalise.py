@@ -72,7 +72,7 @@ def wrap(net: nn.Module, context: int, head: Head, scale: Any, tokens: Any) -> F
             )
         x, level = scale(jnp.asarray(history))
         rngs = None if key is None else {"dropout": key}
-        raw = net.apply({"params": params}, x, deterministic=key is None, rngs=rngs)
+        raw: Any = net.apply({"params": params}, x, deterministic=key is None, rngs=rngs)
         if head.horizon is None:
             return tokens(raw, level)
         by_slot = raw.reshape(*raw.shape[:-1], head.horizon, head.outputs)

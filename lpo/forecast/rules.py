@@ -3,7 +3,7 @@
 A learned method that does not beat the mean of 7 has learned nothing useful. docs/forecast.md.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -12,6 +12,17 @@ from scipy.optimize import minimize_scalar
 from lpo.errors import InputError
 
 RECENT = 7  # inputs of the mean and maximum rules, the input length of the 3D-Learning paper
+RULES = (
+    "oracle",
+    "last",
+    "mean7",
+    "max7",
+    "mean7_tuned",
+    "max7_tuned",
+    "constant",
+    "constant_mean",
+    "exp_smoothing",
+)
 CANDIDATES = 33  # grid points of the one-dimensional search before its refinement
 
 Array: TypeAlias = Any  # NumPy or JAX
@@ -35,13 +46,15 @@ def fit_rules(
     *,
     cost: Callable[[Array, Array], Array],
     decide: Callable[[Array], Array],
+    names: Collection[str] = RULES,
 ) -> list[Rule]:
-    """Return all rules, those with a parameter tuned to the least total cost on the training part.
+    """Return rules, those with a parameter tuned to the least total cost on the training part.
 
     train_history: [..., context] tokens, context >= 7; train_target: [...] tokens, or
     [..., horizon] for decisions over several slots. cost: (capacity, demand) -> cost and decide:
     forecast -> capacity, of the decision task, on NumPy arrays; each pair's cost must be least
-    where the forecast meets the target, as for any plug-in optimum.
+    where the forecast meets the target, as for any plug-in optimum. names: the rules wanted, in the
+    order of `RULES` whatever theirs; only these are tuned.
 
     oracle: the target. last: the last input. mean7, max7: of the last 7 inputs. mean7_tuned,
     max7_tuned: the same times the best factor. constant: the best constant. constant_mean: the
@@ -68,25 +81,29 @@ def fit_rules(
     def forecast(predict: Predict) -> Predict:
         return _every_slot(predict) if slots else predict
 
-    mean7_factor = best_factor(forecast(mean7)(history, target), target, total_cost)
-    max7_factor = best_factor(forecast(max7)(history, target), target, total_cost)
-    best_constant = best_factor(np.ones_like(target), target, total_cost)
-    rate = refined_minimum(
-        lambda rate: total_cost(forecast(exp_smoothing(rate))(history, target)),
-        np.linspace(0.0, 1.0, CANDIDATES),
-    )
-    rules: dict[str, Predict] = {
-        "last": lambda history, target: history[..., -1],
-        "mean7": mean7,
-        "max7": max7,
-        "mean7_tuned": lambda history, target: mean7_factor * mean7(history, target),
-        "max7_tuned": lambda history, target: max7_factor * max7(history, target),
-        "constant": _constant(best_constant),
-        "constant_mean": _constant(float(target.mean())),
-        "exp_smoothing": exp_smoothing(rate),
+    def scaled(predict: Predict) -> Predict:
+        factor = best_factor(forecast(predict)(history, target), target, total_cost)
+        return lambda history, target: factor * predict(history, target)
+
+    def smoothing() -> Predict:
+        rate = refined_minimum(
+            lambda rate: total_cost(forecast(exp_smoothing(rate))(history, target)),
+            np.linspace(0.0, 1.0, CANDIDATES),
+        )
+        return exp_smoothing(rate)
+
+    fits: dict[str, Callable[[], Predict]] = {
+        "last": lambda: lambda history, target: history[..., -1],
+        "mean7": lambda: mean7,
+        "max7": lambda: max7,
+        "mean7_tuned": lambda: scaled(mean7),
+        "max7_tuned": lambda: scaled(max7),
+        "constant": lambda: _constant(best_factor(np.ones_like(target), target, total_cost)),
+        "constant_mean": lambda: _constant(float(target.mean())),
+        "exp_smoothing": smoothing,
     }
-    oracle = Rule("oracle", lambda history, target: target)
-    return [oracle, *(Rule(name, forecast(predict)) for name, predict in rules.items())]
+    oracle = [Rule("oracle", lambda history, target: target)] if "oracle" in names else []
+    return oracle + [Rule(name, forecast(fit())) for name, fit in fits.items() if name in names]
 
 
 def mean7(history: Array, target: Array) -> Array:

@@ -28,11 +28,11 @@ def interval_means(table: pd.DataFrame, rows: str, groups: str, value: str) -> p
     The ends are the columns `<prefix>_low` and `<prefix>_high`, prefix the first word of `value`.
     """
     prefix = value.partition("_")[0]
-    ends = {f"{prefix}_low": "low", f"{prefix}_high": "high"}
-    columns = [value, *ends]
-    return (
-        table.groupby([rows, groups], sort=False)[columns].mean().reset_index().rename(columns=ends)
+    columns = {"mid": value, "low": f"{prefix}_low", "high": f"{prefix}_high"}
+    means: pd.DataFrame = table.groupby([rows, groups], sort=False, as_index=False).agg(
+        **{name: (column, "mean") for name, column in columns.items()}
     )
+    return means.rename(columns={"mid": value})
 
 
 class Curve(NamedTuple):

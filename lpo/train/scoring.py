@@ -1,5 +1,6 @@
 """Scores of every method and rule on every test set, with intervals and paired differences."""
 
+from collections.abc import Collection
 from typing import NamedTuple
 
 import jax
@@ -64,7 +65,12 @@ def predict(
     return Predictions(name, dict(zip(problem.tests, parts, strict=True)))
 
 
-def predict_rules(problem: workload.Problem, task: provision.Task, seeds: int) -> list[Predictions]:
+def predict_rules(
+    problem: workload.Problem,
+    task: provision.Task,
+    seeds: int,
+    names: Collection[str] = forecast.RULES,
+) -> list[Predictions]:
     """Forecasts of the no-learning rules, fitted on the train part; the same for every seed.
 
     Where a decision is an optimisation problem they are fitted on training windows as far apart
@@ -75,6 +81,7 @@ def predict_rules(problem: workload.Problem, task: provision.Task, seeds: int) -
         *workload.pairs(problem.train[::apart], problem.layout),
         cost=task.cost,
         decide=task.decide,
+        names=names,
     )
     predictions = []
     for rule in rules:

@@ -1,5 +1,7 @@
 """3D-Learning as a whole: limits in which it must be something simpler, and reproducibility."""
 
+from typing import Any
+
 import jax
 import numpy as np
 import pytest
@@ -18,11 +20,8 @@ def train(tiny, nominal, seeds=1, epochs=2, **options):
         tiny.loss,
         robust.AdversarySettings(paths=64, draws=64, inner_steps=3, learning_rate=1e-3),
     )
-    training = robust.dro_diffusion(
-        adversary,
-        tiny.loss,
-        **({"epochs": epochs, "predictor_steps": 20, "samples": 64, "batch": 64} | options),
-    )
+    sizes: dict[str, Any] = {"epochs": epochs, "predictor_steps": 20, "samples": 64, "batch": 64}
+    training = robust.dro_diffusion(adversary, tiny.loss, **(sizes | options))
     keys = seed_keys(0, seeds)
     params = jax.vmap(tiny.predictor.init)(keys)
     theta, coefs = jax.tree.map(
