@@ -86,7 +86,9 @@ def _metrics(table: pd.DataFrame) -> dict[str, float]:
         f"{column}/{row['method']}/{row['decision']}": float(row[column])
         for row in means.to_dict("records")
         for column in SHOWN
-        if np.isfinite(row[column])  # dollars of a task that is not about money are NaN
+        if bool(
+            np.isfinite(float(row[column]))
+        )  # dollars of a task that is not about money are NaN
     }
 
 

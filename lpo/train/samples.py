@@ -98,9 +98,13 @@ def draw_samples(
     }
     scale = robust.loss_scale(task, problem.scaler)
     losses = []
+    compiled = {}  # one program for all methods with the same network
     for name, trained in predictors.items():
         loss = robust.decision_loss(trained.forecaster, task, problem.layout, scale)
-        mean_loss = jax.jit(jax.vmap(lambda params, x, loss=loss: jnp.mean(loss(params, x))))
+        mean_loss = compiled.setdefault(
+            trained.forecaster,
+            jax.jit(jax.vmap(lambda params, x, loss=loss: jnp.mean(loss(params, x)))),
+        )
         on = {
             f"{law}_loss": np.asarray(mean_loss(trained.params, x)) for law, x in imagined.items()
         }

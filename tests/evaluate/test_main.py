@@ -30,12 +30,22 @@ def evaluate(tmp_path, monkeypatch, capsys):
     return start
 
 
+@pytest.fixture(scope="module")
+def trace(tmp_path_factory):
+    """Overrides for a trace of 100 minutes, and its demand."""
+    path = tmp_path_factory.mktemp("trace") / "mine.csv"
+    minutes = pd.date_range("2025-01-01", periods=100, freq="1min")
+    tokens = np.rint(3e6 + 1e6 * np.sin(np.arange(100) / 9))
+    pd.DataFrame({"TIMESTAMP": minutes, "ContextTokens": tokens}).to_csv(path, index=False)
+    return ["workload=trace", f"workload.path={path}", "workload.kind=series"], tokens
+
+
 def table(folder, name="evaluation"):
     return pd.read_csv(folder / "tables" / f"{name}.csv")
 
 
-def test_a_fleet_run_is_judged_in_dollars_and_whole_replicas(evaluate, fleet_run):
-    code, folder, out, err = evaluate(f"run={fleet_run.folder}")
+def test_a_fleet_run_is_judged_in_dollars_and_whole_replicas(evaluate, fleet_run, trace):
+    code, folder, out, err = evaluate(f"run={fleet_run.folder}", *trace[0])
     assert code == 0, err
     rows = table(folder)
     decisions = {"relaxed", "rounded", "exact"}
@@ -59,9 +69,11 @@ def test_a_fleet_run_is_judged_in_dollars_and_whole_replicas(evaluate, fleet_run
     assert metrics["cost_usd/dfl/exact"] == pytest.approx(mine.mean())
 
 
-def test_the_schedule_adds_up_to_the_row(evaluate, fleet_run):
+def test_the_schedule_adds_up_to_the_row(evaluate, fleet_run, trace):
     """Cost, GPUs and unserved share of the own method, recomputed slot by slot from the table."""
-    code, folder, _, err = evaluate(f"run={fleet_run.folder}", "methods=[dfl]", "replan=2")
+    code, folder, _, err = evaluate(
+        f"run={fleet_run.folder}", "methods=dfl", "replan=2", "seeds=1", *trace[0]
+    )
     assert code == 0, err
     schedule = table(folder, "schedule")
     row = table(folder).query("method == 'dfl' and decision == 'exact' and seed == 0").iloc[0]
@@ -109,27 +121,24 @@ def test_a_capacity_run_is_judged_in_replicas_of_the_cheapest_configuration(eval
     assert np.all(oracle["exact"] <= oracle["rounded"] + 1e-12)
 
 
-def test_another_demand_is_judged_whole(evaluate, fleet_run, tmp_path):
-    trace = tmp_path / "mine.csv"
-    minutes = pd.date_range("2025-01-01", periods=100, freq="1min")
-    tokens = 3e5 + 1e5 * np.sin(np.arange(100) / 9)
-    pd.DataFrame({"TIMESTAMP": minutes, "ContextTokens": tokens.round()}).to_csv(trace, index=False)
-    code, folder, _, err = evaluate(
-        f"run={fleet_run.folder}",
-        "workload=trace",
-        f"workload.path={trace}",
-        "workload.kind=series",
-        "decisions=[rounded]",
-        "seeds=1",
-        "methods=[dfl]",
-        "demand_scale=2",
-    )
+def test_another_demand_is_judged_whole_and_scaled(evaluate, fleet_run, trace):
+    overrides, tokens = trace
+    options = ["decisions=[relaxed]", "seeds=1", "methods=[dfl]", "demand_scale=2"]
+    code, folder, _, err = evaluate(f"run={fleet_run.folder}", *overrides, *options)
     assert code == 0, err
     rows, schedule = table(folder), table(folder, "schedule")
     window = 30 + 10 + 3 - 1
     assert len(schedule) == 3 * ((100 - window) // 3 + 1) == 3 * rows["plans"].iloc[0]
-    expected = 2 * tokens.round()[39 : 39 + len(schedule)]
+    expected = 2 * tokens[39 : 39 + len(schedule)]
     np.testing.assert_allclose(schedule["demand_tokens"], expected, rtol=1e-6)
+
+
+def test_the_own_test_part_is_the_default(evaluate, fleet_run):
+    code, folder, _, err = evaluate(
+        f"run={fleet_run.folder}", "decisions=[relaxed]", "methods=[last]"
+    )
+    assert code == 0, err
+    assert set(table(folder)["test_set"]) == {"chat_test"}
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,8 @@ from lpo.provision.fleet.program import fleet_program
 from lpo.provision.fleet.structured import structured_backend
 from lpo.provision.fleet.units import normalise
 
+PIECES = (8, 64, 256)  # rows of the programs that solve NumPy arrays
+
 Solve = Callable[..., tuple[jax.Array, ...]]
 """`solve(demand [H], capacity, price, energy, startup, initial [K], unserved ()[, limit [K]])`.
 
@@ -118,8 +120,21 @@ def fleet_task(
 
         if isinstance(forecast, jax.Array) or isinstance(initial, jax.Array):
             return solved()
+        return in_pieces(forecast, initial, lead)
+
+    def in_pieces(forecast: np.ndarray, initial: np.ndarray, lead: tuple[int, ...]) -> np.ndarray:
+        """NumPy arrays of any number of rows by programs of few sizes, compiled once each."""
+        demand = np.broadcast_to(forecast, (*lead, horizon)).reshape(-1, horizon)
+        before = np.broadcast_to(initial, (*lead, K)).reshape(-1, K)
+        size = next((size for size in PIECES if len(demand) <= size), PIECES[-1])
+        index = np.minimum(np.arange(-(-len(demand) // size) * size), len(demand) - 1)
         with jax.enable_x64(True):
-            return np.asarray(solved())
+            pieces = [
+                np.asarray(replicas(*(jnp.asarray(x[rows], jnp.float64) for x in (demand, before))))
+                for rows in index.reshape(-1, size)
+            ]
+        empty = np.zeros((0, horizon, K))
+        return np.concatenate([empty, *pieces])[: len(demand)].reshape(*lead, horizon, K)
 
     def decide(forecast: Array) -> Array:
         return plan(forecast, checked.initial)
