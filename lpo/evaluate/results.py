@@ -72,7 +72,7 @@ def _overview(table: pd.DataFrame) -> pd.DataFrame:
         **{column: (column, "mean") for column in SHOWN}
     )
     by = means.sort_values(["run", "test_set", "decision", "regret_fraction"], kind="stable")
-    one_run = table["run"].nunique() == 1
+    one_run = len(set(table["run"])) == 1
     shown = by.drop(columns=["run"] if one_run else []).dropna(axis="columns", how="all")
     return shown.reset_index(drop=True)
 
