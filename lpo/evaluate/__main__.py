@@ -17,7 +17,7 @@ def job(cfg: EvaluateConfig, folder: RunFolder) -> Mapping[str, Any]:
     """Judge every run; the tables of those judged are written before the next begins."""
     judged, notes = [], []
     clock = perf_counter()
-    runs = [load_run(path, cfg.replan) for path in run_folders(cfg)]
+    runs = [load_run(path, cfg.replan, cfg.demand_scale) for path in run_folders(cfg)]
     folder.record(data=[source for run in runs for source in run.problem.sources])
     folder.record(timings_s={"loading": perf_counter() - clock})
 

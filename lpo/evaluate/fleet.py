@@ -104,6 +104,8 @@ def lower_bound(fleet: provision.Fleet, demand: np.ndarray) -> float:
     The linear relaxation without ridges, in stretches of `BOUND_SLOTS` slots of which every one but
     the first may begin with any fleet for nothing: both only leave constraints and costs out.
     """
+    fleet, units = provision.normalise(fleet)  # solvers take tolerances as absolute
+    demand = demand / units.tokens
     total = 0.0
     anything = np.ceil(demand.max() / fleet.capacity) + fleet.initial
     for first in range(0, len(demand), BOUND_SLOTS):
@@ -115,4 +117,4 @@ def lower_bound(fleet: provision.Fleet, demand: np.ndarray) -> float:
         if result.status is not MilpStatus.OPTIMAL or result.bound is None:
             raise RuntimeError(f"the bound's linear program ended as {result.status}")
         total += result.bound
-    return total
+    return total * units.usd

@@ -139,7 +139,7 @@ def _fleet_rows(
             n = rolled[kind].n[i]
             result = outcome(task.fleet, n, rolled[reference].n[0], demand, commit)
             row = {"method": each.method, "seed": each.seed, "decision": kind}
-            row |= summarise(result, money=True) | {
+            row |= summarise(result, True, _block(run)) | {
                 "bound_usd": bound,
                 "gap_max": rolled[kind].gap,
                 "solver": rolled[kind].solver,
@@ -148,6 +148,10 @@ def _fleet_rows(
             first = each.method == own and each.seed == run.cfg.seed and kind == kinds[-1]
             schedule = _schedule(run, n, each.forecast[:, 0], demand, commit) if first else None
             yield row, schedule
+
+
+def _block(run: TrainedRun) -> int:
+    return provision.block_length(run.problem.layout.window, run.problem.protocol.test_stride)
 
 
 def _schedule(
@@ -192,7 +196,9 @@ def _capacity_rows(
             n = replicas(task, unit, cfg.demand_scale * each.forecast, kind)
             advance(len(n))
             row = {"method": each.method, "seed": each.seed, "decision": kind}
-            row |= summarise(_capacity_outcome(task, unit, n, best, demand, usd), money)
+            row |= summarise(
+                _capacity_outcome(task, unit, n, best, demand, usd), money, _block(run)
+            )
             yield row | {"solver": "closed form"}, None
 
 

@@ -6,8 +6,6 @@ import numpy as np
 
 from lpo.provision import block_interval
 
-BLOCKS = 12  # consecutive plans in a block of the bootstrap
-
 
 class Outcome(NamedTuple):
     """What one method's decisions cost on one test set, a number for each plan, [plans].
@@ -25,22 +23,23 @@ class Outcome(NamedTuple):
     oracle_gpus: np.ndarray
 
 
-def summarise(outcome: Outcome, money: bool) -> dict[str, float]:
+def summarise(outcome: Outcome, money: bool, block: int) -> dict[str, float]:
     """The columns of `tables/evaluation.csv` that come from the outcome.
 
     regret_fraction: sum of regret / |sum of the oracle's cost|, with its 95 % interval by a
-    moving-block bootstrap over plans. Dollars are empty where the task is not about money.
+    moving-block bootstrap over plans, `block` in a block; NaN without demand. Dollars are NaN where
+    the task is not about money.
     """
     excess, magnitude = outcome.cost - outcome.oracle, np.abs(outcome.oracle)
     total, demanded = float(magnitude.sum()), float(outcome.demand.sum())
-    interval = block_interval(excess, magnitude, block=BLOCKS)
+    interval = block_interval(excess, magnitude, block=block)
     usd = 1.0 if money else np.nan
     return {
         "plans": len(excess),
         "cost_usd": usd * float(outcome.cost.sum()),
         "oracle_usd": usd * float(outcome.oracle.sum()),
         "regret_usd": usd * float(excess.sum()),
-        "regret_fraction": float(excess.sum()) / total if total > 0 else np.nan,
+        "regret_fraction": float(excess.sum()) / total if demanded > 0 and total > 0 else np.nan,
         "regret_low": interval.low,
         "regret_high": interval.high,
         "unserved_share": float(outcome.unserved.sum()) / demanded if demanded > 0 else 0.0,

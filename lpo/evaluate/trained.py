@@ -25,10 +25,11 @@ class TrainedRun(NamedTuple):
     methods: dict[str, Trained]
 
 
-def load_run(path: Path, replan: int | None) -> TrainedRun:
+def load_run(path: Path, replan: int | None, demand_scale: float) -> TrainedRun:
     """Read a finished run of `lpo.train`, its data included, which fixes scaler and rules.
 
-    `replan` None: as in training. Raises `InputError` when the run did not finish, is of another
+    `replan` None: as in training. `demand_scale`: how many times the demand that the run saw the
+    task is for. Raises `InputError` when the run did not finish, is of another
     command, lacks its predictors, or when its data has changed since.
     """
     folder = RunFolder(path)
@@ -50,7 +51,8 @@ def load_run(path: Path, replan: int | None) -> TrainedRun:
         methods = load_predictors(checkpoints, cfg, problem)
     if not methods:
         raise InputError(f"run: {path} kept no predictors; train it again with this version")
-    return TrainedRun(path.name, cfg, problem, make_task(cfg.provision, problem), methods)
+    task = make_task(cfg.provision, problem, demand_scale=demand_scale)
+    return TrainedRun(path.name, cfg, problem, task, methods)
 
 
 def on_other_demand(run: TrainedRun, cfg: WorkloadConfig) -> dict[str, Any]:

@@ -34,6 +34,7 @@ from lpo.provision.fleet import solution as solution
 from lpo.provision.fleet import to_fleet as to_fleet
 from lpo.provision.intervals import Interval as Interval
 from lpo.provision.intervals import block_interval as block_interval
+from lpo.provision.intervals import block_length as block_length
 from lpo.provision.intervals import ratio_of_sums as ratio_of_sums
 from lpo.provision.intervals import seed_interval as seed_interval
 from lpo.provision.objective import CODE as CODE

@@ -6,6 +6,7 @@ import numpy as np
 from scipy import stats
 
 LEVEL = 0.95
+BLOCK_WINDOWS = 12  # of windows that do not overlap; twice the overlap where they do
 
 
 class Interval(NamedTuple):
@@ -32,6 +33,12 @@ def ratio_of_sums(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
     )
 
 
+def block_length(window: int, stride: int) -> int:
+    """Windows in a block: 12, or twice as many as overlap if that is more. Lengths in bins."""
+    overlap = -(-window // stride)
+    return BLOCK_WINDOWS if overlap == 1 else max(BLOCK_WINDOWS, 2 * overlap)
+
+
 def block_interval(
     numerator: np.ndarray, denominator: np.ndarray, *, block: int, seed: int = 0, draws: int = 1000
 ) -> Interval:
@@ -51,6 +58,10 @@ def block_interval(
         total = np.concatenate([[0.0], np.cumsum(values, dtype=np.float64)])
         return (total[starts + block] - total[starts]).sum(axis=1)
 
-    ratios = resampled(numerator) / resampled(denominator)
-    low, high = np.quantile(ratios, [0.5 - LEVEL / 2, 0.5 + LEVEL / 2])
+    above, below = resampled(numerator), resampled(denominator)
+    # a draw of blocks without demand has no ratio (its denominator is rounding)
+    some = np.abs(below) > 1e-9 * np.abs(denominator).sum()
+    if not some.any():
+        return Interval(np.nan, np.nan)
+    low, high = np.quantile(above[some] / below[some], [0.5 - LEVEL / 2, 0.5 + LEVEL / 2])
     return Interval(float(low), float(high))

@@ -65,7 +65,7 @@ def score(task: Task, forecast: Array, demand: Array) -> Score:
     oracle = np.asarray(task.cost(task.optimum(actual), actual))
     excess, demanded = cost - oracle, actual.sum()
     return Score(
-        nr_pooled=_pooled(excess, oracle) if task.normalised else None,
+        nr_pooled=_pooled(excess, oracle) if task.normalised and demanded > 0 else None,
         nr_code=_by_batch(excess, oracle) if task.normalised and task.horizon is None else None,
         regret=float(excess.mean()),
         cost=float(cost.mean()),

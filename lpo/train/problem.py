@@ -72,9 +72,14 @@ def make_fleet(cfg: ProvisionConfig, bin_s: float) -> provision.Fleet:
 
 
 def make_task(
-    cfg: ProvisionConfig, problem: workload.Problem, *, throw: bool = True
+    cfg: ProvisionConfig,
+    problem: workload.Problem,
+    *,
+    throw: bool = True,
+    demand_scale: float = 1.0,
 ) -> provision.Task:
-    """The decision task, for the bins of `problem` and, a fleet, for demand of its size.
+    """The decision task, for the bins of `problem` and, a fleet, for demand of `demand_scale` times
+    the size of its train part: ridges are squares, whose weight depends on that size.
 
     `throw` False: an unsolved relaxation is NaN, at which the training loop stops and names the
     step, so that the compiled step needs no check of its own.
@@ -87,7 +92,7 @@ def make_task(
             backend=cfg.backend.name,
             ridge_n=cfg.ridge_n,
             ridge_other=cfg.ridge_other,
-            demand_scale=problem.scaler.mean,
+            demand_scale=demand_scale * problem.scaler.mean,
             throw=throw,
         )
     if cfg.preset is Preset.newsvendor:

@@ -11,13 +11,12 @@ from jax.sharding import Mesh
 
 from lpo import forecast, provision, workload
 from lpo.optim import batch_sharding
-from lpo.provision import block_interval, ratio_of_sums, score, seed_interval
+from lpo.provision import block_interval, block_length, ratio_of_sums, score, seed_interval
 from lpo.train.methods import Trained
 
 CHUNK = (
     4096  # windows predicted at a time: bounds memory, and one compiled shape serves every method
 )
-BLOCK_WINDOWS = 12  # of windows that do not overlap; twice the overlap where they do
 REFERENCES = (
     "dfl_matched",
     "mean7",
@@ -152,8 +151,7 @@ def interval_tables(
     `seed_*`: t-interval over seeds; `window_*`: moving-block bootstrap over windows of the mean
     over seeds. Columns are in the score's unit.
     """
-    overlap = -(-problem.layout.window // problem.protocol.test_stride)
-    block = BLOCK_WINDOWS if overlap == 1 else max(BLOCK_WINDOWS, 2 * overlap)
+    block = block_length(problem.layout.window, problem.protocol.test_stride)
     intervals, paired = [], []
     for test_set, windows in problem.tests.items():
         _, target = workload.pairs(windows.astype(np.float64), problem.layout)

@@ -1,5 +1,6 @@
 """The lower bound and costs by plan, against whole problems."""
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -46,3 +47,18 @@ def test_costs_by_plan_add_up_to_the_cost_of_the_whole_run(small):
     assert result.oracle.sum() == pytest.approx(
         float(provision.fleet_cost(fleet, oracle, demand).total)
     )
+
+
+def test_exact_plans_start_from_the_fleet_that_runs():
+    """Constant demand and dear start-ups: started once, whatever the plans are cut into."""
+    numbers = provision.make_fleet(np.array([10.0, 7.0]), [1.0, 0.8], [0.0, 0.0], 30.0, 100.0)
+    halves = provision.fleet_task(
+        numbers, 2, backend=lambda demand, *rest: (jnp.ones((2, 2)) * demand[0] / 20.0,)
+    )
+    forecasts = np.full((1, 4, 2), 20.0)
+    settings = {"solver": "highs", "gap": 0.0, "time_limit_s": 60.0, "advance": lambda count: None}
+    for commit in (1, 2):
+        run = module.roll_fleets(halves, "exact", forecasts, commit, **settings)
+        np.testing.assert_array_equal(run.n[0], np.tile([2.0, 0.0], (4 * commit, 1)))
+        result = module.outcome(numbers, run.n[0], run.n[0], np.full(4 * commit, 20.0), commit)
+        np.testing.assert_allclose(result.cost, [2 * commit + 60.0] + [2 * commit] * 3)

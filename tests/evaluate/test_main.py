@@ -123,13 +123,23 @@ def test_a_capacity_run_is_judged_in_replicas_of_the_cheapest_configuration(eval
 
 def test_another_demand_is_judged_whole_and_scaled(evaluate, fleet_run, trace):
     overrides, tokens = trace
-    options = ["decisions=[relaxed]", "seeds=1", "methods=[dfl]", "demand_scale=2"]
-    code, folder, _, err = evaluate(f"run={fleet_run.folder}", *overrides, *options)
-    assert code == 0, err
-    rows, schedule = table(folder), table(folder, "schedule")
+    options = ["decisions=[relaxed]", "seeds=1", "methods=[dfl]"]
+    found = []
+    for scale in (1, 50):
+        code, folder, _, err = evaluate(
+            f"run={fleet_run.folder}", *overrides, *options, f"demand_scale={scale}"
+        )
+        assert code == 0, err
+        found.append((table(folder), table(folder, "schedule")))
+        shutil.rmtree(folder)
+    (rows, schedule), (scaled, of_scaled) = found
+    # fractional fleets, whose ridges go with the size of the demand, cost in proportion
+    for column in ("cost_usd", "oracle_usd", "bound_usd"):
+        np.testing.assert_allclose(scaled[column], 50 * rows[column], rtol=1e-5)
+    np.testing.assert_allclose(of_scaled["demand_tokens"], 50 * schedule["demand_tokens"])
     window = 30 + 10 + 3 - 1
     assert len(schedule) == 3 * ((100 - window) // 3 + 1) == 3 * rows["plans"].iloc[0]
-    expected = 2 * tokens[39 : 39 + len(schedule)]
+    expected = tokens[39 : 39 + len(schedule)]
     np.testing.assert_allclose(schedule["demand_tokens"], expected, rtol=1e-6)
 
 

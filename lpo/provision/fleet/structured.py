@@ -15,10 +15,13 @@ from jax import Array
 from lpo.errors import InputError
 from lpo.optim.backend import Backend, LayerSolution, Status
 from lpo.provision.fleet.interior_point import interior_point
-from lpo.provision.fleet.newton import Data, Pairs, factorise, solve
+from lpo.provision.fleet.newton import Data, Pairs, factorise, solve, stiffness
 
+GOLDEN = (math.sqrt(5) - 1) / 2  # multiples of it, without their whole part, are all apart
 CHUNK = 128  # problems side by side; more would leave the cache
-WEIGHT = 1e13  # of an active pair in the backward pass, times the largest curvature
+# Demands that are equal in neighbouring slots leave multipliers free and the derivative undecided.
+# Each slot has its own small part of the largest demand added, the same whatever the demands are.
+TIE_BREAK = 2e-7
 
 NAMES = ("demand", "capacity", "price", "energy", "startup", "initial", "unserved", "limit")
 
@@ -81,8 +84,9 @@ def _prepare(rules: Rules, params: tuple[Array, ...]) -> tuple[Data, Scales, Arr
         bound = jnp.minimum(limit[0], jnp.minimum(enough, 1e8 * replicas)) / replicas
     curve_n, curve_q = curves[0] / dollars, curves[1] / dollars
     curve_s = 2 * rules.ridge_other * replicas**2 / dollars
+    slots = jnp.arange(1, d.shape[0] + 1)[:, None]
     data = Data(
-        d / tokens,
+        d / tokens + TIE_BREAK * (slots * GOLDEN % 1.0),
         capacity * (replicas / tokens),
         price * (replicas / dollars),
         energy * (tokens / dollars),
@@ -184,8 +188,7 @@ def _backward(rules: Rules, saved: Saved, cotangents: tuple[Array, ...]) -> tupl
         last = lambda v: jnp.moveaxis(v, 0, -1).astype(float)  # noqa: E731
         weight = jax.tree.map(last, saved.weight)
         if rules.smoothing is None:
-            heavy = WEIGHT * jnp.maximum(jnp.maximum(data.curve_n, data.curve_q), data.curve_s)
-            weight = jax.tree.map(lambda active: active * heavy, weight)
+            weight = jax.tree.map(lambda active: active * stiffness(data), weight)
         tokens, replicas, dollars = scales
         units = (replicas, tokens, replicas, tokens)
         n, q, s, u = (last(g) * unit for g, unit in zip(cotangents, units, strict=True))

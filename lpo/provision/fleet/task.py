@@ -67,8 +67,8 @@ def fleet_task(
     ridge_n, ridge_other: as in `fleet_program`, in the units of `normalise`, in which the problem
     is solved. demand_scale: typical tokens a slot for these units; None: replicas as they are.
 
-    decide, optimum and plan take a negative forecast as 0; JAX arrays keep their precision and are
-    differentiable, NumPy arrays are solved and returned in float64. Where the relaxation is not
+    decide, optimum and plan take a negative forecast as 0; JAX arrays have JAX's default float and
+    are differentiable, NumPy arrays are solved and returned in float64. Where the relaxation is not
     solved, they fail as the layer does, or are NaN without `throw`.
     Raises InputError on a fleet without meaning (`check`), on several services, whose second
     stage has no closed form, and later on arrays whose last axis is not the horizon.
@@ -124,11 +124,14 @@ def fleet_task(
 
     def in_pieces(forecast: np.ndarray, initial: np.ndarray, lead: tuple[int, ...]) -> np.ndarray:
         """NumPy arrays of any number of rows by programs of few sizes, compiled once each."""
+        if not (np.isfinite(forecast).all() and np.isfinite(initial).all()):
+            raise InputError("A plan takes finite forecasts and initial replicas.")
         demand = np.broadcast_to(forecast, (*lead, horizon)).reshape(-1, horizon)
         before = np.broadcast_to(initial, (*lead, K)).reshape(-1, K)
         size = next((size for size in PIECES if len(demand) <= size), PIECES[-1])
         index = np.minimum(np.arange(-(-len(demand) // size) * size), len(demand) - 1)
-        with jax.enable_x64(True):
+        # A constant inside a function that is being compiled is solved while it is.
+        with jax.ensure_compile_time_eval(), jax.enable_x64(True):
             pieces = [
                 np.asarray(replicas(*(jnp.asarray(x[rows], jnp.float64) for x in (demand, before))))
                 for rows in index.reshape(-1, size)

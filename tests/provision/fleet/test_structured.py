@@ -11,7 +11,7 @@ import pytest
 
 from lpo.errors import InputError
 from lpo.optim.backend import Status
-from lpo.provision.fleet import structured
+from lpo.provision.fleet import default_catalogue, normalise, structured, to_fleet
 from lpo.provision.fleet.structured import structured_backend
 
 H, K, B = 4, 3, 16
@@ -125,8 +125,9 @@ def test_instance_has_the_published_solutions_and_gradients(azure_root):
     linear = (n @ price + q @ energy + s @ startup).sum(1) + unserved * u.sum(1)
     other = sum((x**2).reshape(len(demand), -1).sum(1) for x in (q, s, u))
     ridges = data["ridge_n"] * (n**2).sum((1, 2)) + data["ridge_other"] * other
-    np.testing.assert_allclose(linear + ridges, data["relaxed_objective"], rtol=1e-9)
-    np.testing.assert_allclose(n[:8], data["relaxed_n"], atol=1e-7)
+    # ties between slots are broken by 2e-7 of the largest demand
+    np.testing.assert_allclose(linear + ridges, data["relaxed_objective"], rtol=1e-6)
+    np.testing.assert_allclose(n[:8], data["relaxed_n"], atol=1e-5)
     expected = np.asarray(data["grad_sum_n_squared"])
     np.testing.assert_allclose(gradient[:8], expected, atol=1e-5 * np.abs(expected).max())
 
@@ -170,7 +171,7 @@ def test_solutions_are_clarabels_in_ordinary_and_degenerate_cases(solve):
     for i in range(14):
         n, value = clarabel(batch, i)
         np.testing.assert_allclose(
-            objective(batch, solution.values, i), value, rtol=1e-7, atol=1e-7, err_msg=str(i)
+            objective(batch, solution.values, i), value, rtol=1e-6, atol=1e-5, err_msg=str(i)
         )
         fleet = max(np.abs(n).max(), 1.0)
         np.testing.assert_allclose(solution.values[0][i], n, atol=1e-5 * fleet, err_msg=str(i))
@@ -318,3 +319,92 @@ def test_wrong_shapes_are_refused():
         solve(params[0], params[1][:2], *params[2:7])
     with pytest.raises(InputError, match="demand \\[H\\]"):
         solve(params[0], *params[1:6], params[0])
+
+
+def real_fleet(slot_s: float) -> list[np.ndarray]:
+    """The built-in catalogue in the units of the task, without demand and initial fleet."""
+    numbers, _ = normalise(to_fleet(default_catalogue(), slot_s), demand=30_000 * slot_s)
+    return [np.asarray(value) for value in (*numbers[:4], numbers.unserved)]
+
+
+@pytest.fixture(scope="module")
+def catalogue():
+    """Solutions and gradients of sum(n^2) on the built-in catalogue, 6 slots, float64."""
+    backend = structured_backend()
+
+    def one(demand, capacity, price, energy, startup, unserved, initial):
+        def squares(demand):
+            solution = backend.solve(demand, capacity, price, energy, startup, initial, unserved)
+            return jnp.sum(solution.values[0] ** 2), solution
+
+        return jax.value_and_grad(squares, has_aux=True)(demand)
+
+    program = jax.jit(jax.vmap(one, in_axes=(0, None, None, None, None, None, 0)))
+
+    def solve(slot_s, demand, initial):
+        with jax.enable_x64(True):
+            (value, solution), gradient = program(demand, *real_fleet(slot_s), initial)
+            return np.asarray(value), solution, np.asarray(gradient)
+
+    return solve
+
+
+@pytest.mark.parametrize("slot_s", [60.0, 3600.0])
+def test_plans_of_the_catalogue_from_a_running_fleet_are_those_of_clarabel(slot_s, catalogue):
+    rng = np.random.default_rng(1)
+    demand = 50 * rng.lognormal(0, 0.3, (16, 6))
+    initial = rng.integers(0, 6, (16, 10)) * (rng.random((16, 10)) < 0.3)
+    _, solution, _ = catalogue(slot_s, demand, initial.astype(float))
+    assert not np.any(solution.status) and np.max(solution.residual) < 1e-9
+    capacity, price, energy, startup, unserved = real_fleet(slot_s)
+    n, q, s = (cp.Variable((6, 10)) for _ in range(3))
+    u, d, before = cp.Variable(6), cp.Parameter(6), cp.Parameter(10)
+    cost = cp.sum(n @ price) + cp.sum(q @ energy) + cp.sum(s @ startup) + unserved * cp.sum(u)
+    ridge = RIDGE_N * cp.sum_squares(n) + RIDGE_OTHER * sum(map(cp.sum_squares, (q, s, u)))
+    limits: list[Any] = [v >= 0 for v in (n, q, s, u)]
+    limits += [q <= n @ np.diag(capacity), cp.sum(q, axis=1) + u == d]
+    limits += [s[0] >= n[0] - before, s[1:] >= n[1:] - n[:-1]]
+    problem = cp.Problem(cp.Minimize(cost + ridge), limits)
+    options = {"tol_gap_abs": 1e-12, "tol_gap_rel": 1e-12, "tol_feas": 1e-12}
+    for i in range(16):
+        d.value, before.value = demand[i], initial[i]
+        problem.solve(solver=cp.CLARABEL, **options)
+        largest = np.abs(n.value).max()
+        np.testing.assert_allclose(solution.values[0][i], n.value, atol=1e-5 * max(largest, 1.0))
+
+
+@pytest.mark.parametrize("demand", [[50, 50, 60, 40, 70, 30], [30, 50, 50, 50, 50, 20], [50] * 6])
+def test_equal_demands_in_neighbouring_slots_have_a_one_sided_derivative(demand, catalogue):
+    """Multipliers are not unique there; a least-squares answer would share the gradient out."""
+    step = 1e-3
+    rows = np.array(demand, float) + step * np.concatenate(
+        [np.zeros((1, 6)), np.eye(6), -np.eye(6), np.zeros((3, 6))]
+    )
+    value, _, gradient = catalogue(300.0, rows, np.zeros((16, 10)))
+    up, down = (value[1:7] - value[0]) / step, (value[0] - value[7:13]) / step
+    low, high = np.minimum(up, down), np.maximum(up, down)
+    slack = 2e-3 * np.abs(gradient[0]).max()
+    assert np.all(gradient[0] >= low - slack) and np.all(gradient[0] <= high + slack)
+    # an element of the generalised Jacobian: moving all slots together has one derivative
+    together = catalogue(300.0, rows[:1].repeat(16, 0) + step, np.zeros((16, 10)))[0][0]
+    assert gradient[0].sum() == pytest.approx((together - value[0]) / step, rel=1e-3)
+
+
+def test_demand_that_is_computed_in_the_same_program_is_one_demand():
+    """Fused float32 arithmetic, rounded differently in each use, would leave residuals of 1e-7."""
+    backend = structured_backend()
+    numbers = [jnp.asarray(value, jnp.float32) for value in real_fleet(60.0)]
+    initial = jnp.zeros(10)
+
+    @jax.jit
+    def residuals(history, weights):
+        level = history.mean(axis=-1, keepdims=True)
+        spread = jnp.sqrt(jnp.square(history - level).mean(axis=-1, keepdims=True))
+        forecast = jax.nn.relu(level + spread * (((history - level) / spread) @ weights)) / 7.0
+        solve = lambda d: backend.solve(d, *numbers[:4], initial, numbers[4])  # noqa: E731
+        return jax.vmap(solve)(forecast).residual
+
+    rng = np.random.default_rng(0)
+    history = jnp.asarray(350 * rng.lognormal(0, 0.2, (64, 30)), jnp.float32)
+    weights = jnp.asarray(1e-3 * rng.normal(size=(30, 12)), jnp.float32)
+    assert np.max(residuals(history, weights)) < 1e-9
