@@ -22,7 +22,7 @@ from measuring import measure, report, timed
 from lpo import diffusion, forecast, provision, robust, workload
 from lpo.optim import run, seed_keys
 
-STEPS, BATCH, SEEDS = 1000, 256, 5
+STEPS, BATCH = 1000, 256
 PROBLEM = workload.build(workload.synthetic(days=7, seed=0), workload.lead_time(), seed=0)
 WINDOWS = robust.Windows(jnp.asarray(PROBLEM.train), jnp.asarray(PROBLEM.validation))
 TASK = provision.newsvendor()
@@ -34,9 +34,9 @@ LOSS = robust.decision_loss(
 )
 
 
-def warm_segment(training, seeds: int) -> tuple[float, float]:
+def warm_segment(training) -> tuple[float, float]:
     """Seconds of compilation and of a warm segment of STEPS steps."""
-    keys = seed_keys(0, seeds)
+    keys = seed_keys(0, 1)
     state = jax.vmap(training.init)(keys)
     segments = list(run(training, keys, state, WINDOWS, steps=3 * STEPS, segment_steps=STEPS))
     return segments[0].compile_s, min(segment.run_s for segment in segments[1:])
@@ -44,7 +44,7 @@ def warm_segment(training, seeds: int) -> tuple[float, float]:
 
 def bench_predictor() -> None:
     training = robust.empirical_risk(PREDICTOR, LOSS, steps=STEPS, batch=BATCH)
-    compile_s, warm_s = warm_segment(training, 1)
+    compile_s, warm_s = warm_segment(training)
     one_step = jax.jit(training.update)
     keys = jax.random.split(jax.random.PRNGKey(0), STEPS)
     start = training.init(keys[0])
@@ -61,9 +61,6 @@ def bench_predictor() -> None:
     peer = "the same update, one jitted call a step"
     report("predictor/rate", "steps/s", (STEPS / warm_s, STEPS / peer_s), peer, setting)
     report("predictor/time_to_first_step", "s", (compile_s, first_s), peer, setting)
-    _, together_s = warm_segment(training, SEEDS)
-    rates = SEEDS * STEPS / together_s, STEPS / warm_s
-    report("predictor/seeds", "steps/s", rates, "one seed at a time", f"{SEEDS} seeds, {setting}")
 
 
 def bench_robust() -> None:
