@@ -124,7 +124,7 @@ def fleet_task(
 
     def in_pieces(forecast: np.ndarray, initial: np.ndarray, lead: tuple[int, ...]) -> np.ndarray:
         """NumPy arrays of any number of rows by programs of few sizes, compiled once each."""
-        if not (np.isfinite(forecast).all() and np.isfinite(initial).all()):
+        if throw and not (np.isfinite(forecast).all() and np.isfinite(initial).all()):
             raise InputError("A plan takes finite forecasts and initial replicas.")
         demand = np.broadcast_to(forecast, (*lead, horizon)).reshape(-1, horizon)
         before = np.broadcast_to(initial, (*lead, K)).reshape(-1, K)

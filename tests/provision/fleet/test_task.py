@@ -155,6 +155,18 @@ def test_an_unsolved_row_is_nan_where_asked():
     assert np.isnan(n[1]).all()
 
 
+def test_numbers_that_are_not_finite_are_refused_where_it_throws(task):
+    with pytest.raises(InputError, match="finite"):
+        task.decide(np.full((1, H), np.inf))
+
+
+def test_a_demand_known_when_compiling_is_solved_while_compiling(task):
+    compiled = jax.jit(lambda forecast: regret(task, forecast, DEMAND))
+    forecast = jnp.asarray(1.1 * DEMAND, jnp.float32)
+    expected = regret(task, np.asarray(forecast, np.float64), DEMAND)
+    np.testing.assert_allclose(compiled(forecast), expected, rtol=1e-3, atol=1e-6)
+
+
 def test_several_services_are_refused():
     with pytest.raises(InputError, match="one service"):
         fleet_task(make_fleet([[1.0, 2.0]], 1.0, 0.1, 0.0, 1.0), H)
