@@ -58,7 +58,7 @@ def write_results(
             pictures,
         ),
     )
-    print_table(overview, f"means over seeds; {LABEL} 0 is the oracle")
+    print_table(overview, f"means over seeds; regret_fraction: {LABEL}, 0 is the oracle")
     for note in notes:
         print(f"note: {note}")
     print(f"report: {page}")
