@@ -133,8 +133,7 @@ def _fleet_rows(
         for kind in kinds
     }
     for kind in kinds:
-        # whole replicas are compared with the best whole replicas that were asked for
-        reference = "relaxed" if kind == "relaxed" else ("exact" if "exact" in kinds else kind)
+        reference = _reference(kind, kinds)
         for i, each in enumerate(candidates):
             n = rolled[kind].n[i]
             result = outcome(task.fleet, n, rolled[reference].n[0], demand, commit)
@@ -146,8 +145,13 @@ def _fleet_rows(
                 "seconds": rolled[kind].seconds / len(candidates),
             }
             first = each.method == own and each.seed == run.cfg.seed and kind == kinds[-1]
-            schedule = _schedule(run, n, each.forecast[:, 0], demand, commit) if first else None
+            schedule = _schedule(run, n, batch[i], demand, commit) if first else None
             yield row, schedule
+
+
+def _reference(kind: str, kinds: list[str]) -> str:
+    """The oracle's kind of decision: for whole replicas the best whole ones that were asked for."""
+    return "exact" if kind != "relaxed" and "exact" in kinds else kind
 
 
 def _block(run: TrainedRun) -> int:
@@ -190,7 +194,7 @@ def _capacity_rows(
     demand = cfg.demand_scale * target
     kinds = [kind.name for kind in cfg.decisions]
     for kind in kinds:
-        reference = "relaxed" if kind == "relaxed" else ("exact" if "exact" in kinds else kind)
+        reference = _reference(kind, kinds)
         best = replicas(task, unit, demand, reference)
         for each in candidates:
             n = replicas(task, unit, cfg.demand_scale * each.forecast, kind)

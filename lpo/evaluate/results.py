@@ -29,17 +29,14 @@ def write_results(
     table = pd.concat([each.rows for each in judged], ignore_index=True)
     folder.write_table("evaluation", table)
     overview = _overview(table)
-    pictures = [_regret_picture(table)]
+    pictures = {"regret_by_method": _regret_picture(table)}
     for run, each in zip(runs, judged, strict=True):
         if each.schedule is not None:
             name = "schedule" if len(runs) == 1 else f"schedule_{run.name}"
             folder.write_table(name, each.schedule)
-            pictures.append(_schedule_picture(run, each.schedule))
-    names = ["regret_by_method", *(f"schedule_{i}" for i in range(1, len(pictures)))]
-    for name, picture in zip(names, pictures, strict=True):
-        folder.write_figure(
-            "schedule" if len(pictures) == 2 and "_1" in name else name, picture.static
-        )
+            pictures[name] = _schedule_picture(run, each.schedule)
+    for name, picture in pictures.items():
+        folder.write_figure(name, picture.static)
     page = write_report(
         folder,
         Report(
@@ -55,7 +52,7 @@ def write_results(
                 ResultTable("Means over seeds", CAPTION, overview),
                 ResultTable("Every seed", CAPTION, table),
             ],
-            pictures,
+            list(pictures.values()),
         ),
     )
     print_table(overview, f"means over seeds; regret_fraction: {LABEL}, 0 is the oracle")

@@ -136,7 +136,8 @@ def test_another_demand_is_judged_whole_and_scaled(evaluate, fleet_run, trace):
     # fractional fleets, whose ridges go with the size of the demand, cost in proportion
     for column in ("cost_usd", "oracle_usd", "bound_usd"):
         np.testing.assert_allclose(scaled[column], 50 * rows[column], rtol=1e-5)
-    np.testing.assert_allclose(of_scaled["demand_tokens"], 50 * schedule["demand_tokens"])
+    for column in ("demand_tokens", "forecast_tokens"):
+        np.testing.assert_allclose(of_scaled[column], 50 * schedule[column])
     window = 30 + 10 + 3 - 1
     assert len(schedule) == 3 * ((100 - window) // 3 + 1) == 3 * rows["plans"].iloc[0]
     expected = tokens[39 : 39 + len(schedule)]
