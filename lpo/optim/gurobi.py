@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from lpo.optim.matrix_program import MatrixProgram
-from lpo.optim.outcome import TOLERANCE, LicenceRefused, MilpStatus, Outcome
+from lpo.optim.outcome import TOLERANCE, Interrupted, LicenceRefused, MilpStatus, Outcome
 
 # Error codes: no licence found; problem beyond a size-limited licence.
 _REFUSALS = {10009, 10010}
@@ -21,8 +21,8 @@ def solve(
 ) -> Outcome:
     """Solve `program`; start [n] is a MIP start, NaN where unknown, which Gurobi completes.
 
-    Raises LicenceRefused when gurobipy is missing or its licence refuses, KeyboardInterrupt when
-    the user stops it.
+    Raises LicenceRefused when gurobipy is missing or its licence refuses, Interrupted, with
+    what was found, when the user stops it.
     """
     try:
         import gurobipy as gp
@@ -65,16 +65,18 @@ def _solve(
         objective += x @ (0.5 * program.quadratic) @ x
     model.setObjective(objective)
     equal = program.row_lower == program.row_upper
-    if len(equal):
-        senses = np.where(equal, gp.GRB.EQUAL, gp.GRB.LESS_EQUAL)
-        model.addMConstr(program.matrix, x, senses, program.row_upper)
+    below, above = np.isfinite(program.row_upper), np.isfinite(program.row_lower) & ~equal
+    for rows, senses, right in (  # a row with two ends is two rows
+        (below, np.where(equal, gp.GRB.EQUAL, gp.GRB.LESS_EQUAL), program.row_upper),
+        (above, np.full(len(equal), gp.GRB.GREATER_EQUAL), program.row_lower),
+    ):
+        if rows.any():
+            model.addMConstr(program.matrix[np.flatnonzero(rows)], x, senses[rows], right[rows])
     if start is not None:
         x.Start = np.where(np.isnan(start), gp.GRB.UNDEFINED, start)
     model.optimize()
 
     status, mixed = model.Status, bool(model.IsMIP)
-    if status == gp.GRB.INTERRUPTED:
-        raise KeyboardInterrupt
     found = model.SolCount > 0
     values = np.asarray(x.X) if found else None
     value = float(model.ObjVal) if found else None
@@ -82,6 +84,9 @@ def _solve(
     if bound is not None and abs(bound) >= gp.GRB.INFINITY:
         bound = None
     nodes = int(model.NodeCount)
+    if status == gp.GRB.INTERRUPTED:
+        kind = MilpStatus.FEASIBLE if found else MilpStatus.TIME_LIMIT
+        raise Interrupted(Outcome(kind, values, value, bound, nodes))
     if status in (gp.GRB.INFEASIBLE,):
         return Outcome(MilpStatus.INFEASIBLE, None, None, None, nodes)
     if status in (gp.GRB.INF_OR_UNBD, gp.GRB.UNBOUNDED):

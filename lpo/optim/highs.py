@@ -8,7 +8,7 @@ import scipy.sparse as sp
 
 from lpo.errors import InputError
 from lpo.optim.matrix_program import MatrixProgram
-from lpo.optim.outcome import TOLERANCE, MilpStatus, Outcome
+from lpo.optim.outcome import TOLERANCE, Interrupted, MilpStatus, Outcome
 
 
 def solve(
@@ -22,7 +22,7 @@ def solve(
     """Solve `program`; start [n] is a MIP start, NaN where unknown, which HiGHS completes.
 
     Raises InputError on a quadratic objective with whole variables, which HiGHS cannot solve, and
-    KeyboardInterrupt when the user stops it.
+    Interrupted, with what was found, when the user stops it.
     """
     mixed = bool(program.integer.any())
     if mixed and program.quadratic is not None:
@@ -42,7 +42,10 @@ def solve(
     if start is not None and mixed:
         known = np.flatnonzero(~np.isnan(start))
         solver.setSolution(len(known), known.astype(np.int32), start[known])
-    _run(solver)
+    try:
+        _run(solver)
+    except KeyboardInterrupt:
+        raise Interrupted(_outcome(solver, mixed)) from None
     return _outcome(solver, mixed)
 
 
@@ -106,7 +109,7 @@ def _outcome(solver: Any, mixed: bool) -> Outcome:
         return Outcome(MilpStatus.OPTIMAL, values, value, bound, nodes)
     if mixed and found:
         return Outcome(MilpStatus.FEASIBLE, values, value, bound, nodes)
-    if status == kind.kTimeLimit:
+    if status in (kind.kTimeLimit, kind.kInterrupt):
         return Outcome(MilpStatus.TIME_LIMIT, None, None, bound, nodes)
     note = f"HiGHS stopped with {solver.modelStatusToString(status)}"
     return Outcome(MilpStatus.ERROR, None, None, bound, nodes, note)

@@ -138,6 +138,63 @@ def fix(program: MatrixProgram, values: np.ndarray, where: np.ndarray) -> Matrix
     )
 
 
+def drop_fixed(program: MatrixProgram) -> tuple[MatrixProgram, np.ndarray, np.ndarray]:
+    """Return the program without the columns whose bounds are equal, and how to come back.
+
+    kept: [n] bool; x [n] is `values`, with the smaller program's at `kept`. Rows that lose their
+    last entry go with it if they hold. A quadratic program stays as it is.
+    """
+    kept = ~(program.lower == program.upper)
+    values = np.where(kept, 0.0, program.lower)
+    if program.quadratic is not None or kept.all():
+        return program, np.ones(len(kept), bool), np.zeros(len(kept))
+    moved = program.matrix @ values
+    row_lower, row_upper = program.row_lower - moved, program.row_upper - moved
+    matrix = program.matrix[:, np.flatnonzero(kept)]
+    matrix.eliminate_zeros()
+    slack = 1e-9 * (1.0 + np.abs(moved))
+    void = (np.diff(matrix.indptr) == 0) & (row_lower <= slack) & (row_upper >= -slack)
+    rows = np.flatnonzero(~void)
+    smaller = MatrixProgram(
+        program.cost[kept],
+        program.offset + float(program.cost @ values),
+        None,
+        matrix[rows],
+        row_lower[rows],
+        row_upper[rows],
+        program.lower[kept],
+        program.upper[kept],
+        program.integer[kept],
+        program.binary[kept],
+    )
+    return smaller, kept, values
+
+
+def without_rows(program: MatrixProgram, rows: np.ndarray) -> MatrixProgram:
+    """Return the program without the rows of these indices."""
+    kept = np.setdiff1d(np.arange(len(program.row_upper)), rows)
+    return program._replace(
+        matrix=program.matrix[kept],
+        row_lower=program.row_lower[kept],
+        row_upper=program.row_upper[kept],
+    )
+
+
+def feasible_point(program: MatrixProgram, x: np.ndarray, tolerance: float = 1e-9) -> bool:
+    """Whether x [n] is known everywhere, whole where it must be, and within all bounds and rows."""
+    if np.isnan(x).any():
+        return False
+    left = program.matrix @ x
+    size = tolerance * (1.0 + abs(program.matrix) @ np.abs(x))
+    return bool(
+        (np.abs(x - np.rint(x))[program.integer] <= tolerance).all()
+        and (x >= program.lower - tolerance).all()
+        and (x <= program.upper + tolerance).all()
+        and (left >= program.row_lower - size).all()
+        and (left <= program.row_upper + size).all()
+    )
+
+
 def _matrices(data: Mapping[str, Any], offset: float) -> MatrixProgram:
     # The form for cones is A x + s = b, equations first; the one for QPs has two pairs of them.
     quadratic = data.get("P")

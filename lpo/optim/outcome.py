@@ -42,5 +42,14 @@ class LicenceRefused(Exception):
     """The back end is not installed, or its licence does not take a problem of this size."""
 
 
+class Interrupted(KeyboardInterrupt):
+    """The user stopped a search; `outcome` is what it had found and `solver` what was running."""
+
+    def __init__(self, outcome: Outcome, solver: str = ""):
+        super().__init__("the search was stopped")
+        self.outcome = outcome
+        self.solver = solver
+
+
 TOLERANCE = 1e-9
 """Of rows, bounds and whole numbers: a whole number that is off by 1e-6 serves demand for free."""

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from lpo.errors import InputError
-from lpo.optim import highs, milp
+from lpo.optim import highs, matrix_milp
 from lpo.optim.conflict import BOUNDS
 from lpo.optim.milp import MilpStatus, solve_milp
 from lpo.optim.outcome import LicenceRefused
@@ -196,8 +196,8 @@ def test_auto_falls_back_once_warned_and_says_so(monkeypatch):
     def refuse(*args, **kwargs):
         raise LicenceRefused("too large (error 10010)")
 
-    monkeypatch.setitem(milp._BACKENDS, "gurobi", refuse)
-    milp._warn_once.cache_clear()
+    monkeypatch.setitem(matrix_milp._BACKENDS, "gurobi", refuse)
+    matrix_milp._warn_once.cache_clear()
     x = cp.Variable(integer=True)
     problem = cp.Problem(cp.Minimize(x), [x >= 1.5])
     with pytest.warns(UserWarning, match="HiGHS instead of Gurobi"):
