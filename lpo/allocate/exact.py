@@ -164,7 +164,7 @@ def _explained(
 
 # --- ellipsoids: their cone is cut out by tangents until none is violated -------------------------
 
-_CONE_TOLERANCE = 1e-7  # of a limit
+_CONE_TOLERANCE = 1e-7  # of the largest deviation of a type
 
 
 def _ellipsoids(program: Program) -> list[int]:
@@ -206,7 +206,7 @@ def _norms(
     numbers, columns, layout = program.numbers(data), program.columns, program.layout
     share = x[layout.share : layout.share + len(columns.route_type)]
     kept = (numbers.kept_delay, numbers.kept_error)[place]
-    risk = kept * at_risk(place, share, data, columns, numbers)
+    risk = kept * at_risk(place, share, columns, layout, numbers)
     types = np.arange(len(program.instance.query_types))
     own = np.where(columns.exposure_type == types[:, None], risk, 0.0)
     return own, np.linalg.norm(own, axis=1)

@@ -59,13 +59,11 @@ class Program(NamedTuple):
         heights = np.cumsum([0, *(block.count for block in blocks)])
         row = np.concatenate([b.row + at for b, at in zip(blocks, heights[:-1], strict=True)])
         column = np.concatenate([block.column for block in blocks])
-        values = np.concatenate([v for block in blocks for v in _values(block, np)])
+        values = np.concatenate([v for block in blocks for v in values_of(block, np)])
         n = self.layout.n
         matrix = sp.csr_matrix((values, (row, column)), (int(heights[-1]), n))
-        row_lower, row_upper = (
-            np.concatenate([np.broadcast_to(getattr(b, end), b.count) for b in blocks])
-            for end in ("lower", "upper")
-        )
+        right = np.concatenate([np.broadcast_to(b.right, b.count) for b in blocks])
+        equation = np.concatenate([np.full(b.count, b.equation) for b in blocks])
         cost = np.zeros(n)
         for _, at, value in self.objective(data, numbers):
             np.add.at(cost, at, value)
@@ -94,8 +92,8 @@ class Program(NamedTuple):
             offset=0.0,
             quadratic=None,
             matrix=matrix,
-            row_lower=row_lower,
-            row_upper=row_upper,
+            row_lower=np.where(equation, right, -np.inf),
+            row_upper=right,
             lower=lower,
             upper=upper,
             integer=integer,
@@ -172,7 +170,7 @@ class Program(NamedTuple):
             tau, sigma = layout.tau[place], layout.sigma[place]
             if tau is None:
                 continue
-            risk = at_risk(place, share, data, columns, numbers)
+            risk = at_risk(place, share, columns, layout, numbers)
             each = self.uncertainty[place]
             for i in range(len(allocation.unmet)):
                 own = columns.exposure_type == i
@@ -219,7 +217,8 @@ def build(
     """
     given = instance_uncertainty(instance, options, uncertainty)
     columns = make_columns(instance) if columns is None else columns
-    layout = make_layout(columns, len(instance.query_types), options, given)
+    numbers = coefficients(columns, instance.data, options)
+    layout = make_layout(columns, len(instance.query_types), numbers, options, given)
     return Program(instance, options, given, columns, layout)
 
 
@@ -234,7 +233,8 @@ def instance_uncertainty(
     return uncertainty
 
 
-def _values(block: Block, xp: Any) -> list[Any]:
+def values_of(block: Block, xp: Any) -> list[Any]:
+    """Return the values of the entries of a block; `xp`: NumPy or its equal in JAX."""
     return [xp.broadcast_to(xp.asarray(value), (count,)) for value, count in block.values]
 
 

@@ -24,8 +24,10 @@ class Layout(NamedTuple):
     """Where each kind of variable begins in x, and n, their number.
 
     replicas [C]; share [R]; unmet [I]; active [C] where there are several replicas; placed [R], or
-    [S] when weights are stored by route and types may split; then the worst cases: tau [I] and
-    sigma [S] of a budget, the radius in tau's place of an ellipsoid. None: not in the program.
+    [S] when weights are stored by route and types may split; then the worst cases of delay and of
+    error: tau [I] and sigma [S] of a budget, the radius in tau's place of an ellipsoid. None: not
+    in the program. unit: [I] each, what tau and sigma count in: the largest deviation of a type
+    when the program was built, ms and fractions, so that they are about 1 whatever the limit.
     """
 
     replicas: int
@@ -35,29 +37,37 @@ class Layout(NamedTuple):
     placed: int | None
     tau: tuple[int | None, int | None]
     sigma: tuple[int | None, int | None]
+    unit: tuple[np.ndarray, np.ndarray]
     n: int
 
 
 class Block(NamedTuple):
-    """Rows lower <= sum of values x[column] <= upper, one value an entry.
+    """Rows: sum of values x[column] <= right, or == right where they are equations.
 
-    count: rows. limits: a name for every row, () for rows that no planner can relax.
+    count: rows. values: (value, entries that it is for) in the order of row and column. limits: a
+    name for every row, () for rows that no planner can relax.
     """
 
     count: int
     row: np.ndarray
     column: np.ndarray
-    values: list[Any]
-    lower: Any
-    upper: Any
-    limits: tuple[str, ...] = ()
+    values: list[tuple[Any, int]]
+    right: Any
+    equation: bool
+    limits: tuple[str, ...]
 
 
 Entry = tuple[Any, Any, Any]
 
 
-def make_layout(columns: Columns, types: int, options: Options, uncertainty: Uncertainty) -> Layout:
-    """Lay out the variables."""
+def make_layout(
+    columns: Columns,
+    types: int,
+    numbers: Coefficients,
+    options: Options,
+    uncertainty: Uncertainty,
+) -> Layout:
+    """Lay out the variables; `numbers` only give the units."""
     C, R, S = (len(part) for part in (columns.degree, columns.route_type, columns.exposure_type))
     at = C + R + types
     active = placed = None
@@ -77,7 +87,13 @@ def make_layout(columns: Columns, types: int, options: Options, uncertainty: Unc
             begin_sigma, at = at, at + S
         tau.append(begin_tau)
         sigma.append(begin_sigma)
-    return Layout(0, C, C + R, active, placed, (tau[0], tau[1]), (sigma[0], sigma[1]), at)
+    unit = []
+    for deviation in (numbers.delay_deviation, numbers.error_deviation):
+        largest = np.zeros(types)
+        np.maximum.at(largest, columns.route_type, deviation)
+        unit.append(np.where(largest > 0.0, largest, 1.0))
+    ends = {"tau": (tau[0], tau[1]), "sigma": (sigma[0], sigma[1]), "unit": (unit[0], unit[1])}
+    return Layout(0, C, C + R, active, placed, **ends, n=at)
 
 
 def worst_case_kind(uncertainty: UncertaintySet, options: Options) -> str:
@@ -110,11 +126,10 @@ def allocation_rows(
     by_type = np.arange(I)
 
     blocks = [
-        _block(I, [(i, x, 1.0), (by_type, u, 1.0)], 1.0, 1.0),
+        _block(I, [(i, x, 1.0), (by_type, u, 1.0)], 1.0, equation=True),
         _block(
             len(columns.pair_tier),
             [(columns.deployment_pair, w if layout.active is None else layout.active + w, 1.0)],
-            -np.inf,
             1.0,
         ),
         _block(
@@ -123,14 +138,12 @@ def allocation_rows(
                 (np.arange(C), w, -numbers.spare_gb / data.memory_gb[k]),
                 (c, x, numbers.cache_gb / data.memory_gb[k][c]),
             ],
-            -np.inf,
             0.0,
             tuple(f"memory of {tier}" for tier in tiers),
         ),
         _block(
             C,
             [(np.arange(C), w, -1.0), (c, x, numbers.load / numbers.tflops[c])],
-            -np.inf,
             0.0,
             tuple(f"compute of {tier}" for tier in tiers),
         ),
@@ -143,8 +156,8 @@ def allocation_rows(
         (0 * x, x, numbers.data_usd),
     ]
     blocks += [
-        _block(1, [(0 * stored, stored, storage_gb)], -np.inf, data.storage_gb, ("storage",)),
-        _block(1, spending, -np.inf, data.budget_usd, ("budget",)),
+        _block(1, [(0 * stored, stored, storage_gb)], data.storage_gb, ("storage",)),
+        _block(1, spending, data.budget_usd, ("budget",)),
     ]
     for place, name in enumerate(("delay", "error")):
         blocks += _limit(name, place, types, columns, layout, numbers, data, options, uncertainty)
@@ -152,7 +165,6 @@ def allocation_rows(
         _block(
             I,
             [(by_type, u, 1.0)],
-            -np.inf,
             data.unmet_cap,
             tuple(f"unmet cap of {name}" for name in types),
         )
@@ -164,7 +176,6 @@ def allocation_rows(
             _block(
                 len(counted_tiers),
                 [(np.searchsorted(counted_tiers, k[of]), w[of], columns.degree[of])],
-                -np.inf,
                 data.tier_limit[counted_tiers],
                 tuple(f"GPUs of {instance.tiers[tier]}" for tier in counted_tiers),
             )
@@ -194,14 +205,14 @@ def objective(
         route = route + numbers.delay_usd[i] * factor * numbers.delay_deviation
     entries = [(0, w, numbers.rent), (0, stored, storage_usd), (0, x, route)]
     entries.append((0, u, numbers.unmet_usd))
-    per_limit = numbers.delay_usd * data.delay_limit_ms
+    per_unit = numbers.delay_usd * layout.unit[0]
     tau, sigma = layout.tau[0], layout.sigma[0]
     if tau is not None:
         gamma = uncertainty.delay.gamma if isinstance(uncertainty.delay, Budget) else 1.0
-        entries.append((0, tau + np.arange(len(per_limit)), gamma * per_limit))
+        entries.append((0, tau + np.arange(len(per_unit)), gamma * per_unit))
     if sigma is not None:
         s = columns.exposure_type
-        entries.append((0, sigma + np.arange(len(s)), per_limit[s] * numbers.kept_delay))
+        entries.append((0, sigma + np.arange(len(s)), per_unit[s] * numbers.kept_delay))
     return entries
 
 
@@ -216,32 +227,28 @@ def ellipsoid_cuts(
 ) -> Block:
     """Return rows r_i >= radius g'a, which hold for |g|_2 <= 1; direction g [cuts, S].
 
-    a: what each exposure puts at risk, as a share of the limit. A cut reads the exposures of one
+    a: what each exposure puts at risk, in the layout's unit. A cut reads the exposures of one
     type, that of its largest entry.
     """
     owner = columns.exposure_type[np.argmax(np.abs(direction), axis=1)]
     tau = layout.tau[place]
     assert tau is not None
-    kept, deviation, limit = _of_kind(place, numbers, data)
+    kept, deviation, _ = _of_kind(place, numbers, data)
     at, i = columns.route_exposure, columns.route_type
     rows, routes = np.nonzero((direction[:, at] != 0) & (i == owner[:, None]))
     s = at[routes]
-    values = radius * direction[rows, s] * kept[s] * (deviation / limit[i])[routes]
+    values = radius * direction[rows, s] * kept[s] * (deviation / layout.unit[place][i])[routes]
     cuts = np.arange(len(direction))
     entries = [(rows, layout.share + routes, values), (cuts, tau + owner, -1.0)]
-    return _block(len(direction), entries, -np.inf, 0.0)
+    return _block(len(direction), entries, 0.0)
 
 
 def at_risk(
-    place: int,
-    share: np.ndarray,
-    data: InstanceData,
-    columns: Columns,
-    numbers: Coefficients,
+    place: int, share: np.ndarray, columns: Columns, layout: Layout, numbers: Coefficients
 ) -> np.ndarray:
-    """[S] what shares [R] put at risk on each exposure, as a share of the limit."""
-    _, deviation, limit = _of_kind(place, numbers, data)
-    values = deviation / limit[columns.route_type] * share
+    """[S] what shares [R] put at risk on each exposure, in the layout's unit."""
+    deviation = numbers.delay_deviation if place == 0 else numbers.error_deviation
+    values = deviation / layout.unit[place][columns.route_type] * share
     return np.bincount(columns.route_exposure, values, len(columns.exposure_type))
 
 
@@ -260,6 +267,7 @@ def _limit(
     i, s = columns.route_type, columns.exposure_type
     I, x = len(types), layout.share + np.arange(len(columns.route_type))
     kept, deviation, limit = _of_kind(place, numbers, data)
+    unit = layout.unit[place]
     nominal = numbers.delay if place == 0 else numbers.error
     kind = worst_case_kind(uncertainty[place], options)
     if kind == "linear":
@@ -269,13 +277,12 @@ def _limit(
     if tau is not None:
         each = uncertainty[place]
         gamma = each.gamma if isinstance(each, Budget) else 1.0
-        entries.append((np.arange(I), tau + np.arange(I), gamma))
+        entries.append((np.arange(I), tau + np.arange(I), gamma * unit / limit))
     if tau is not None and sigma is not None:
         at = np.arange(len(s))
-        entries.append((s, sigma + at, kept))
-        risk = -deviation / limit[i]
-        rows = [(at, tau + s, 1.0), (at, sigma + at, 1.0), (columns.route_exposure, x, risk)]
-        duals.append(_block(len(s), rows, 0.0, np.inf))
+        entries.append((s, sigma + at, kept * unit[s] / limit[s]))
+        risk = (columns.route_exposure, x, deviation / unit[i])
+        duals.append(_block(len(s), [risk, (at, tau + s, -1.0), (at, sigma + at, -1.0)], 0.0))
     right: Any = 1.0
     if options.published and place == 0:
         # the published right side has the degree of one pair, the last, for every type
@@ -288,7 +295,7 @@ def _limit(
         ]
         right = 0.0
     limits = tuple(f"{name} of {type_}" for type_ in types)
-    return [_block(I, entries, -np.inf, right, limits), *duals]
+    return [_block(I, entries, right, limits), *duals]
 
 
 def _structure(
@@ -301,14 +308,14 @@ def _structure(
     blocks = []
     if layout.active is not None:
         entries = [(np.arange(C), w, 1.0), (np.arange(C), layout.active + w, -options.replicas)]
-        blocks.append(_block(C, entries, -np.inf, 0.0))
+        blocks.append(_block(C, entries, 0.0))
     if layout.placed is not None and options.single_placement:
         z = layout.placed + r
         cap = largest_share(columns, numbers, options.replicas)
         blocks += [
-            _block(types, [(i, z, 1.0)], 1.0, 1.0),
-            _block(R, [(r, x, 1.0), (r, z, -cap)], -np.inf, 0.0),
-            _block(R, [(r, z, 1.0), (r, layout.replicas + c, -1.0)], -np.inf, 0.0),
+            _block(types, [(i, z, 1.0)], 1.0, equation=True),
+            _block(R, [(r, x, 1.0), (r, z, -cap)], 0.0),
+            _block(R, [(r, z, 1.0), (r, layout.replicas + c, -1.0)], 0.0),
         ]
     elif layout.placed is not None:
         S = len(columns.exposure_type)
@@ -316,10 +323,10 @@ def _structure(
             (columns.route_exposure, x, 1.0),
             (np.arange(S), layout.placed + np.arange(S), -1.0),
         ]
-        blocks.append(_block(S, entries, -np.inf, 0.0))
+        blocks.append(_block(S, entries, 0.0))
     if options.link_cuts:
         cap = largest_share(columns, numbers, 1)
-        blocks.append(_block(R, [(r, x, 1.0), (r, layout.replicas + c, -cap)], -np.inf, 0.0))
+        blocks.append(_block(R, [(r, x, 1.0), (r, layout.replicas + c, -cap)], 0.0))
     return blocks
 
 
@@ -346,9 +353,14 @@ def _of_kind(place: int, numbers: Coefficients, data: InstanceData) -> tuple[Any
 
 
 def _block(
-    count: int, entries: list[Entry], lower: Any, upper: Any, limits: tuple[str, ...] = ()
+    count: int,
+    entries: list[Entry],
+    right: Any,
+    limits: tuple[str, ...] = (),
+    *,
+    equation: bool = False,
 ) -> Block:
     row = np.concatenate([np.broadcast_to(r, np.shape(c)) for r, c, _ in entries])
     column = np.concatenate([c for _, c, _ in entries])
     values = [(value, len(c)) for _, c, value in entries]
-    return Block(count, row, column, values, lower, upper, limits)
+    return Block(count, row, column, values, right, equation, limits)
