@@ -25,7 +25,7 @@ _USD = 100.0  # the layer counts money in hundreds of dollars, so that costs are
 
 
 class Relaxed(NamedTuple):
-    """Solution of the relaxation. The indices of its entries are those of `Relaxation.columns`.
+    """Solution of the relaxation; its entries are those of the columns of `Relaxation.program`.
 
     cost []: $, without the ridge. replicas [C]: fractions of the largest degree of a pair.
     share [R], unmet [I]: shares of the query types.
@@ -38,9 +38,13 @@ class Relaxed(NamedTuple):
 
 
 class Relaxation(NamedTuple):
-    """`relaxation(data)` solves for other numbers; differentiable, under `jit` and `vmap`."""
+    """`relaxation(data)` solves for other numbers; differentiable, under `jit` and `vmap`.
+
+    pattern: of the matrices that `layer` takes.
+    """
 
     program: Program
+    pattern: MatrixPattern
     layer: ConvexLayer
 
     def __call__(self, data: InstanceData) -> Relaxed:
@@ -106,7 +110,8 @@ def make_relaxation(
         for tau, sigma in zip(program.layout.tau, program.layout.sigma, strict=True)
     ):
         raise InputError("The relaxation takes budgets and boxes, not ellipsoids.")
-    return Relaxation(program, matrix_layer(_pattern(program, ridge), **layer))
+    pattern = _pattern(program, ridge)
+    return Relaxation(program, pattern, matrix_layer(pattern, **layer))
 
 
 def _pattern(program: Program, ridge: float) -> MatrixPattern:
