@@ -93,7 +93,7 @@ def solve_program(
     """
     data = program.instance.data if data is None else data
     begin = None if start is None else program.point(start, data)
-    cuts = [_first_cuts(program, data, place) for place in _ellipsoids(program)]
+    cuts = [_first_cuts(program, data, place) for place in ellipsoids(program)]
     clock, nodes = perf_counter(), 0
     while True:
         matrix = program.matrix(data, cuts=cuts)
@@ -107,7 +107,7 @@ def solve_program(
         except Interrupted as stopped:
             found = result_of(stopped.outcome, stopped.solver, perf_counter() - clock)
             found = _allowed(program, data, found)
-            raise AllocationInterrupted(_solved(program, found, nodes)) from None
+            raise AllocationInterrupted(solved_from(program, found, nodes)) from None
         nodes += result.nodes
         result = result._replace(seconds=perf_counter() - clock)
         if result.x is None:
@@ -121,10 +121,11 @@ def solve_program(
         cuts.extend(further)
     if result.status is MilpStatus.INFEASIBLE and explain:
         result = _explained(program, data, cuts, result, solver, time_limit_s, threads)
-    return _solved(program, result, nodes)
+    return solved_from(program, result, nodes)
 
 
-def _solved(program: Program, result: MatrixResult, nodes: int) -> Solved:
+def solved_from(program: Program, result: MatrixResult, nodes: int = 0) -> Solved:
+    """What a search of the program's matrices found; nodes: of searches before it."""
     return Solved(
         None if result.x is None else program.allocation(result.x),
         result.status,
@@ -167,7 +168,8 @@ def _explained(
 _CONE_TOLERANCE = 1e-7  # of the largest deviation of a type
 
 
-def _ellipsoids(program: Program) -> list[int]:
+def ellipsoids(program: Program) -> list[int]:
+    """Which worst cases (0 delay, 1 error) are cones."""
     return [place for place in (0, 1) if _is_cone(program, place)]
 
 
@@ -215,7 +217,7 @@ def _norms(
 def _violated_cuts(program: Program, data: InstanceData, x: np.ndarray) -> list[Block]:
     """Tangents of the cones at x, where x lies outside them."""
     found = []
-    for place in _ellipsoids(program):
+    for place in ellipsoids(program):
         own, norm = _norms(program, data, x, place)
         tau = program.layout.tau[place]
         assert tau is not None

@@ -3,7 +3,8 @@
 docs/allocate.md states it row by row.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -64,9 +65,7 @@ class Program(NamedTuple):
         matrix = sp.csr_matrix((values, (row, column)), (int(heights[-1]), n))
         right = np.concatenate([np.broadcast_to(b.right, b.count) for b in blocks])
         equation = np.concatenate([np.full(b.count, b.equation) for b in blocks])
-        cost = np.zeros(n)
-        for _, at, value in self.objective(data, numbers):
-            np.add.at(cost, at, value)
+        cost = self.costs(data)
         lower, upper, integer = np.zeros(n), np.full(n, np.inf), np.zeros(n, bool)
         share = slice(self.layout.share, self.layout.share + R)
         upper[: self.layout.unmet + len(self.instance.query_types)] = 1.0
@@ -110,9 +109,17 @@ class Program(NamedTuple):
             self.instance, data, self.columns, self.layout, numbers, self.options, self.uncertainty
         )
 
-    def objective(self, data: InstanceData, numbers: Coefficients) -> list[Any]:
-        """The cost as entries (0, columns, values)."""
+    def objective(self, data: InstanceData, numbers: Coefficients) -> dict[str, list[Any]]:
+        """Parts of the cost, rental, storage, delay and unmet, as entries (0, columns, values)."""
         return objective(data, self.columns, self.layout, numbers, self.options, self.uncertainty)
+
+    def costs(self, data: InstanceData, weights: Mapping[str, float] = MappingProxyType({})) -> Any:
+        """[n] dollars of every variable, its parts times `weights` (1 where none is given)."""
+        cost = np.zeros(self.layout.n)
+        for part, entries in self.objective(data, self.numbers(data)).items():
+            for _, at, value in entries:
+                np.add.at(cost, at, weights.get(part, 1.0) * value)
+        return cost
 
     def limits(self) -> dict[str, np.ndarray]:
         """Rows of `matrix` by the name of the limit that they are, such as "delay of Code_Gen"."""

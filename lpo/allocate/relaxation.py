@@ -3,6 +3,7 @@
 docs/allocate.md, "The relaxation".
 """
 
+from itertools import chain
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
@@ -56,7 +57,8 @@ class Relaxation(NamedTuple):
         data = InstanceData(*(jnp.asarray(part) for part in data))
         numbers = program.numbers(data)
         cost = jnp.zeros(layout.n)
-        for _, at, value in program.objective(data, numbers):
+        parts = program.objective(data, numbers).values()
+        for _, at, value in chain.from_iterable(parts):
             cost = cost.at[at].add(jnp.broadcast_to(value, at.shape))
         entries, right = [], []
         for block in program.rows(data, numbers):

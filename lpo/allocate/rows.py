@@ -190,30 +190,34 @@ def objective(
     numbers: Coefficients,
     options: Options,
     uncertainty: Uncertainty,
-) -> list[Entry]:
-    """Return the cost in dollars as entries (0, column, value)."""
+) -> dict[str, list[Entry]]:
+    """Return the parts of the cost in dollars, by name, as entries (0, column, value)."""
     i, C = columns.route_type, len(columns.degree)
     w, x = layout.replicas + np.arange(C), layout.share + np.arange(len(i))
     u = layout.unmet + np.arange(len(data.unmet_cap))
     stored, _, storage_usd = _stored(columns, layout, numbers, options)
-    route = numbers.data_usd
+    waiting = 0.0 * numbers.delay
     if nominal_in_objective(options):
-        route = route + numbers.delay_usd[i] * numbers.delay
+        waiting = waiting + numbers.delay_usd[i] * numbers.delay
     kind = worst_case_kind(uncertainty.delay, options)
     if kind == "linear":
         factor = alone(uncertainty.delay, numbers.kept_delay)[columns.route_exposure]
-        route = route + numbers.delay_usd[i] * factor * numbers.delay_deviation
-    entries = [(0, w, numbers.rent), (0, stored, storage_usd), (0, x, route)]
-    entries.append((0, u, numbers.unmet_usd))
+        waiting = waiting + numbers.delay_usd[i] * factor * numbers.delay_deviation
+    delay: list[Entry] = [(0, x, waiting)]
     per_unit = numbers.delay_usd * layout.unit[0]
     tau, sigma = layout.tau[0], layout.sigma[0]
     if tau is not None:
         gamma = uncertainty.delay.gamma if isinstance(uncertainty.delay, Budget) else 1.0
-        entries.append((0, tau + np.arange(len(per_unit)), gamma * per_unit))
+        delay.append((0, tau + np.arange(len(per_unit)), gamma * per_unit))
     if sigma is not None:
         s = columns.exposure_type
-        entries.append((0, sigma + np.arange(len(s)), per_unit[s] * numbers.kept_delay))
-    return entries
+        delay.append((0, sigma + np.arange(len(s)), per_unit[s] * numbers.kept_delay))
+    return {
+        "rental": [(0, w, numbers.rent)],
+        "storage": [(0, stored, storage_usd), (0, x, numbers.data_usd)],
+        "delay": delay,
+        "unmet": [(0, u, numbers.unmet_usd)],
+    }
 
 
 def ellipsoid_cuts(

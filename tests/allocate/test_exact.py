@@ -1,4 +1,5 @@
 # pyright: reportArgumentType=false, reportOptionalOperand=false, reportOperatorIssue=false
+# pyright: reportOptionalMemberAccess=false, reportCallIssue=false
 # cvxpy types a comparison as maybe a bool.
 """Exact plans against published optima, a second formulation, and the solver-free audit."""
 
