@@ -95,7 +95,7 @@ def violation_bound(gamma: float, m: int, *, one_sided: bool = False) -> float:
     For m independent xi, symmetric about 0 in [-1, 1], whatever their distribution and whatever the
     plan: $B(m, \Gamma) = (1 - \mu) b(k) + \sum_{l > k} b(l)$ with $b(l) = 2^{-m}\binom{m}{l}$,
     $k = \lfloor\nu\rfloor$, $\nu = (\Gamma + m)/2$, $\mu = \nu - k$ (Bertsimas and Sim 2004,
-    theorem 3, equation 18); 0 for gamma >= m, the box. b(k) is computed through log-gamma and its
+    theorem 3); 0 for gamma >= m, the box. b(k) is computed through log-gamma and its
     tail as an incomplete beta function, so that a large m neither overflows nor cancels.
 
     **One-sided deviations** in [0, 1], such as those that a plan of this package is protected

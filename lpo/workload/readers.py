@@ -20,7 +20,7 @@ from lpo.workload.binning import (
 )
 from lpo.workload.cells import CellError, Clock, clock_of, counts, nanoseconds
 from lpo.workload.series import Series, Source, bins_per, coarsen, iso_time
-from lpo.workload.tables import SUFFIXES, Table, open_table, sha256_of, stream
+from lpo.workload.tables import SUFFIXES, Table, open_table, place, sha256_of, stream
 
 BIN_S = 5.0  # seconds; the bins of the public 2024 series, and of requests unless said otherwise
 TOKENS = "Tokens"  # the token column of the series that lpo writes
@@ -107,7 +107,7 @@ def load_trace(
         else:
             own_bin_s, binned, clock = _read_series(table, series_bin_s, tokens, columns, progress)
     except CellError as error:
-        raise InputError(f"{table.path}: {_place(table, error)}: {error.problem}.") from None
+        raise InputError(f"{table.path}: {place(table, error)}: {error.problem}.") from None
 
     start = None
     if clock is not None and clock.calendar:
@@ -224,12 +224,6 @@ def _step_ns(head: Rows, table: Table, column: str) -> int:
     if step <= 0:
         raise CellError(head.first_row + 1, column, "is not later than the row above")
     return step
-
-
-def _place(table: Table, error: CellError) -> str:
-    line = "" if table.header_lines is None else f" (line {error.row + 1 + table.header_lines})"
-    column = "" if error.column is None else f", column `{error.column}`"
-    return f"row {error.row + 1}{line}{column}"
 
 
 def _stem(path: str | Path) -> str:

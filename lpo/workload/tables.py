@@ -83,6 +83,13 @@ def stream(table: Table, columns: Sequence[str]) -> Iterator[tuple[int, pa.Recor
         ) from None
 
 
+def place(table: Table, error: CellError) -> str:
+    """Row, line and column of an error in a table, for a message."""
+    line = "" if table.header_lines is None else f" (line {error.row + 1 + table.header_lines})"
+    column = "" if error.column is None else f", column `{error.column}`"
+    return f"row {error.row + 1}{line}{column}"
+
+
 def sha256_of(path: str | Path) -> str:
     """SHA-256 of a file's bytes in hexadecimal, read in pieces."""
     with open(path, "rb") as file:

@@ -6,9 +6,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from lpo import hardware
 from lpo.errors import InputError
-from lpo.provision.fleet import hardware
-from lpo.provision.fleet.hardware import GpuTier, ModelSize
+from lpo.hardware import GpuTier, ModelSize
 from lpo.provision.fleet.parameters import Fleet, make_fleet
 
 

@@ -4,13 +4,13 @@ import cvxpy as cp
 import numpy as np
 import pytest
 
+from lpo import hardware
 from lpo.errors import InputError
 from lpo.provision.fleet import (
     Configuration,
     configuration,
     default_catalogue,
     fleet_program,
-    hardware,
     make_catalogue,
     normalise,
     set_values,
