@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from lpo.allocate.allocation import Allocation
+from lpo.allocate.columns import make_columns
 from lpo.allocate.instance import Instance, InstanceData
 from lpo.allocate.options import CORRECTED, Options
 from lpo.allocate.program import Program, build
@@ -93,7 +94,7 @@ def solve_program(
     """
     data = program.instance.data if data is None else data
     begin = None if start is None else program.point(start, data)
-    cuts = [_first_cuts(program, data, place) for place in ellipsoids(program)]
+    cuts = [first_cuts(program, data, place) for place in ellipsoids(program)]
     clock, nodes = perf_counter(), 0
     while True:
         matrix = program.matrix(data, cuts=cuts)
@@ -112,7 +113,7 @@ def solve_program(
         result = result._replace(seconds=perf_counter() - clock)
         if result.x is None:
             break
-        further = _violated_cuts(program, data, result.x)
+        further = violated_cuts(program, data, result.x)
         if not further:
             break
         if time_limit_s is not None and perf_counter() - clock > time_limit_s:
@@ -120,7 +121,7 @@ def solve_program(
             break
         cuts.extend(further)
     if result.status is MilpStatus.INFEASIBLE and explain:
-        result = _explained(program, data, cuts, result, solver, time_limit_s, threads)
+        result = _explained(program, data, cuts, result, time_limit_s)
     return solved_from(program, result, nodes)
 
 
@@ -146,17 +147,28 @@ def _explained(
     data: InstanceData,
     cuts: list[Block],
     result: MatrixResult,
-    solver: str,
     time_limit_s: float | None,
-    threads: int | None,
 ) -> MatrixResult:
-    """The same result with the limits to blame, found among rows alone."""
+    """The same result with the limits to blame, found among rows alone.
+
+    By HiGHS, which has no licence to refuse the program before anything is left out of it.
+    """
+    # degrees above the GPUs there are have no column, so that their row could not be blamed
+    free = data._replace(tier_limit=np.full_like(data.tier_limit, np.inf))
+    everything = program.instance._replace(data=free)
+    if not np.isfinite(program.instance.data.tier_limit).any():
+        wide = program
+    else:
+        wide = build(
+            program.instance, program.options, program.uncertainty, columns=make_columns(everything)
+        )
+        cuts = [first_cuts(wide, data, place) for place in ellipsoids(wide)]
     again = solve_matrix(
-        program.matrix(data, cuts=cuts, tight=False),
-        solver=solver,
+        wide.matrix(data, cuts=cuts, tight=False),
+        solver="highs",
         time_limit_s=time_limit_s,
-        groups=program.limits(),
-        threads=threads,
+        groups=wide.limits(),
+        threads=1,
     )
     return result._replace(
         conflict=again.conflict, notes=tuple(dict.fromkeys([*result.notes, *again.notes]))
@@ -183,8 +195,8 @@ def _radius(program: Program, place: int) -> float:
     return uncertainty.radius
 
 
-def _first_cuts(program: Program, data: InstanceData, place: int) -> Block:
-    """What each exposure risks alone is at most the worst case of all."""
+def first_cuts(program: Program, data: InstanceData, place: int) -> Block:
+    """Rows that begin a cone: what each exposure risks alone is at most the worst case of all."""
     each = np.eye(len(program.columns.exposure_type))
     return _cuts(program, data, place, each)
 
@@ -214,7 +226,7 @@ def _norms(
     return own, np.linalg.norm(own, axis=1)
 
 
-def _violated_cuts(program: Program, data: InstanceData, x: np.ndarray) -> list[Block]:
+def violated_cuts(program: Program, data: InstanceData, x: np.ndarray) -> list[Block]:
     """Tangents of the cones at x, where x lies outside them."""
     found = []
     for place in ellipsoids(program):
@@ -230,7 +242,7 @@ def _violated_cuts(program: Program, data: InstanceData, x: np.ndarray) -> list[
 
 def _allowed(program: Program, data: InstanceData, result: MatrixResult) -> MatrixResult:
     """A result that was stopped: its point counts only inside the cones."""
-    if result.x is None or not _violated_cuts(program, data, result.x):
+    if result.x is None or not violated_cuts(program, data, result.x):
         return result
     note = "The time was up before the point lay in the ellipsoids: only the bound holds."
     return result._replace(

@@ -27,7 +27,7 @@ def solve(
     mixed = bool(program.integer.any())
     if mixed and program.quadratic is not None:
         raise InputError("HiGHS solves no quadratic objective with whole variables; use Gurobi.")
-    solver = _loaded(program)
+    solver = loaded(program)
     solver.setOptionValue("random_seed", 0)
     solver.setOptionValue("mip_rel_gap", gap)
     solver.setOptionValue("mip_abs_gap", 1e-10)
@@ -49,7 +49,8 @@ def solve(
     return _outcome(solver, mixed)
 
 
-def _loaded(program: MatrixProgram) -> Any:
+def loaded(program: MatrixProgram) -> Any:
+    """Return a silent HiGHS with the program in it."""
     solver = highspy.Highs()
     solver.silent()
     model = highspy.HighsModel()
