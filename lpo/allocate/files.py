@@ -53,6 +53,7 @@ _WITHOUT_MEANING = {"seed", "expected", "lp_relaxation_corrected"}
 def read_instance(path: str | Path) -> Instance:
     """Read an instance file.
 
+    Impact factors that only a solved case under `expected` has are the instance's.
     Raises InputError, which names file, key and index, on a file that is missing or no JSON
     object, a key that is missing, unknown or there twice, and whatever `check_instance` refuses.
     """
@@ -80,10 +81,13 @@ def read_instance(path: str | Path) -> Instance:
 
     shapes = {"I": given["I"], "J": given["J"], "K": given["K"]}
     values: dict[str, Any] = {}
+    cases = given.get("expected") or []
+    lent = next((case for case in cases if case.get("decision_dependent")), {})
+    lent = {key: lent[key] for key in _OPTIONAL & lent.keys()}
     for field, key in _DATA.items():
         default = math.inf if field == "tier_limit" else 0.0
         shape = tuple(shapes[axis] for axis in RULES[field][0])
-        values[field] = given.get(key, np.full(shape, default))
+        values[field] = given.get(key, lent.get(key, np.full(shape, default)))
     if is_number(given["u_max"]):
         values["unmet_cap"] = [given["u_max"]] * given["I"]
     if isinstance(values["tier_limit"], list):

@@ -1,15 +1,19 @@
 """Which groups of constraints cannot hold together: an irreducible set, by a deletion filter."""
 
-from collections.abc import Callable, Mapping, Sequence
+from __future__ import annotations
 
-import cvxpy as cp
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from lpo.errors import InputError
 
+if TYPE_CHECKING:
+    import cvxpy as cp
+
+    Constraints = Sequence[cp.Constraint]
+
 BOUNDS = "variable bounds"
 """Group of the bounds that are attributes of variables (`nonneg`, `bounds`)."""
-
-Constraints = Sequence[cp.Constraint]
 
 
 def constraint_groups(

@@ -8,9 +8,10 @@ import cvxpy as cp
 import numpy as np
 
 from lpo.errors import InputError
+from lpo.optim.compiled import Compiled, compile_problem
 from lpo.optim.conflict import BOUNDS, constraint_groups, irreducible
 from lpo.optim.matrix_milp import MatrixResult, check_settings, conflict_notes, solve_matrix
-from lpo.optim.matrix_program import Compiled, MatrixProgram, absorb, compile_problem, feasibility
+from lpo.optim.matrix_program import MatrixProgram, absorb, feasibility
 from lpo.optim.outcome import MilpStatus, Outcome
 
 

@@ -1,6 +1,7 @@
 """What every command shares: configuration shell, run folder, checkpoints, tracking, tables."""
 
-from lpo.runs.checkpoints import Checkpoints as Checkpoints
+from typing import TYPE_CHECKING, Any
+
 from lpo.runs.command import Infeasible as Infeasible
 from lpo.runs.command import run_command as run_command
 from lpo.runs.environment import environment as environment
@@ -15,3 +16,15 @@ from lpo.runs.schema import TrackingConfig as TrackingConfig
 from lpo.runs.schema import TrackingMode as TrackingMode
 from lpo.runs.terminal import print_table as print_table
 from lpo.runs.tracking import tracking as tracking
+
+if TYPE_CHECKING:
+    from lpo.runs.checkpoints import Checkpoints as Checkpoints
+
+
+def __getattr__(name: str) -> Any:
+    """`Checkpoints` when it is asked for: Orbax and JAX take a second that not all have to wait."""
+    if name == "Checkpoints":
+        from lpo.runs.checkpoints import Checkpoints
+
+        return Checkpoints
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -40,7 +40,14 @@ Job = Callable[[Any, RunFolder], Mapping[str, Any]]
 
 
 class Infeasible(Exception):
-    """The problem that a command was asked to solve has no solution; the message says why."""
+    """The problem that a command was asked to solve has no solution; the message says why.
+
+    `parts` of `summary.json` say it for a program (which limits, what would repair them).
+    """
+
+    def __init__(self, message: str, **parts: Any):
+        super().__init__(message)
+        self.parts = parts
 
 
 def run_command(
@@ -134,7 +141,7 @@ def _perform(command: str, validate: Validate, job: Job, composed: DictConfig) -
         folder.record(status="failed", result=str(error))
         return fail(str(error), BAD_INPUT)
     except Infeasible as error:
-        folder.record(status="infeasible", result=str(error))
+        folder.record(status="infeasible", result=str(error), **error.parts)
         return fail(f"infeasible: {error}", INFEASIBLE)
     except KeyboardInterrupt:
         folder.record(status="interrupted", result="interrupted by Ctrl-C or SIGTERM")

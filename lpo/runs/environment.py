@@ -2,29 +2,43 @@
 
 import platform
 import subprocess
-from importlib.metadata import version
+import sys
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-import jax
-
 import lpo
 
-PACKAGES = ("lpo", "jax", "jaxlib", "flax", "optax", "diffrax", "numpy", "pandas", "cvxpy")
+PACKAGES = (
+    *("lpo", "jax", "jaxlib", "flax", "optax", "diffrax", "numpy", "pandas", "cvxpy"),
+    *("highspy", "gurobipy"),
+)
 
 
 def environment() -> dict[str, Any]:
-    """Versions, device, platform and git commit, for `summary.json`."""
-    devices = jax.devices()
+    """Versions, device, platform and git commit, for `summary.json`.
+
+    The device is JAX's; null in a command that has not imported JAX, which would take a second,
+    and a GPU for itself.
+    """
+    jax = sys.modules.get("jax")
+    devices = [] if jax is None else jax.devices()
     return {
         "python": platform.python_version(),
         "platform": f"{platform.system()} {platform.machine()}",
-        "device": devices[0].device_kind,
+        "device": devices[0].device_kind if devices else None,
         "devices": len(devices),
-        "backend": jax.default_backend(),
+        "backend": None if jax is None else jax.default_backend(),
         "git_commit": git_commit(Path(lpo.__path__[0]).parent),
-        "versions": {package: version(package) for package in PACKAGES},
+        "versions": {package: _version(package) for package in PACKAGES},
     }
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:  # a solver that somebody does without
+        return None
 
 
 def git_commit(checkout: Path) -> str | None:

@@ -39,6 +39,8 @@ class RunFolder:
 
     def write_config(self, config: Any) -> Path:
         """Write a dataclass, mapping or OmegaConf config as resolved YAML."""
+        if is_dataclass(config):  # as it is: an infinite number is one in YAML
+            config = OmegaConf.structured(config)
         node = config if isinstance(config, DictConfig) else OmegaConf.create(_plain(config))
         return write_text(self.config, OmegaConf.to_yaml(node, resolve=True))
 
@@ -98,11 +100,11 @@ class RunFolder:
             return pd.read_parquet(path)
         return pd.DataFrame(columns=list(METRIC_COLUMNS)).astype(METRIC_COLUMNS)
 
-    def write_figure(self, name: str, figure: Figure) -> Path:
-        """Write `figures/<name>.png`."""
+    def write_figure(self, name: str, figure: Figure, dpi: int = 150) -> Path:
+        """Write `figures/<name>.png`, `dpi` points to the inch."""
         path = self.path / "figures" / f"{name}.png"
         with replacing(path) as temporary:
-            figure.savefig(temporary, dpi=150)
+            figure.savefig(temporary, dpi=dpi)
         return path
 
     def write_text(self, name: str, text: str) -> Path:

@@ -1,12 +1,29 @@
-"""The text of `--help`: experiments, what each group offers, every key with its default."""
+"""The text of `--help`: experiments, what each group offers, every key with default and words."""
 
+import math
+import re
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
+import yaml
 from hydra import compose
 from hydra.core.config_loader import ConfigLoader
-from omegaconf import OmegaConf, open_dict
+from omegaconf import DictConfig, OmegaConf, open_dict
 
 from lpo.runs.experiments import headline, list_experiments
+
+COMMENTED = re.compile(r"( *)(\w+):(?: .*?)?(?: +# (.*))?")
+SHARED = {  # words of the keys of every command
+    "command": "what this configuration is for",
+    "seed": "of everything random",
+    "resume": "continue the run in hydra.run.dir",
+    "tracking.mode": "Weights & Biases: offline, online, disabled",
+    "tracking.project": "of the tracked run",
+    "tracking.name": "of the tracked run; null: the folder's",
+    "tracking.tags": "of the tracked run",
+}
+WORDS_FROM = 34  # column of the words behind keys, where the key and its default leave room
 
 TEMPLATE = """{headline}
 
@@ -42,6 +59,10 @@ def help_text(command: str, conf: Path, loader: ConfigLoader) -> str:
     launchers = "|".join(loader.get_group_options("hydra/launcher"))
     with open_dict(config):
         del config["hydra"]
+    words = dict(SHARED)
+    for group, option in chosen.items():
+        words |= _words(conf / group / f"{option}.yaml", f"{group}.")
+    words |= _words(conf / f"{command}.yaml")
     return TEMPLATE.format(
         command=command,
         headline=headline(conf / f"{command}.yaml"),
@@ -51,9 +72,16 @@ def help_text(command: str, conf: Path, loader: ConfigLoader) -> str:
             for group in sorted(chosen)
         )
         or "  none",
-        keys="\n".join(f"  {line}" for line in OmegaConf.to_yaml(config).splitlines()),
+        keys="\n".join(_keys(_plain(config), words)),
         launchers=launchers,
     )
+
+
+def _plain(config: DictConfig) -> dict[str, Any]:
+    """The configuration as dicts, values as they are written: references are not followed."""
+    plain = OmegaConf.to_container(config, enum_to_str=True)
+    assert isinstance(plain, dict)
+    return {str(key): value for key, value in plain.items()}
 
 
 def _options(conf: Path, loader: ConfigLoader, group: str, chosen: str) -> dict[str, str]:
@@ -69,3 +97,36 @@ def _options(conf: Path, loader: ConfigLoader, group: str, chosen: str) -> dict[
 def _columns(texts: dict[str, str], indent: str) -> str:
     width = max(map(len, texts), default=0)
     return "\n".join(f"{indent}{name:{width}}  {text}".rstrip() for name, text in texts.items())
+
+
+def _words(path: Path, parent: str = "") -> dict[str, str]:
+    """The comment behind each key of a YAML file, by `parent` and the key's full name."""
+    if not path.is_file():
+        return {}
+    words, above = {}, []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        found = COMMENTED.fullmatch(line)
+        if found:
+            depth = len(found[1]) // 2
+            above = [*above[:depth], found[2]]
+            if found[3]:
+                words[parent + ".".join(above)] = found[3]
+    return words
+
+
+def _keys(
+    config: Mapping[str, Any], words: Mapping[str, str], parent: str = "", indent: str = "  "
+) -> Iterator[str]:
+    """`key: value` of every key, nested as in YAML, each with its words behind it."""
+    for key, value in config.items():
+        if value and isinstance(value, dict):
+            yield _commented(f"{indent}{key}:", words.get(parent + key))
+            yield from _keys(value, words, f"{parent}{key}.", indent + "  ")
+        else:
+            flow = yaml.safe_dump(value, default_flow_style=True, width=math.inf)
+            text = flow.removesuffix("\n").removesuffix("\n...")
+            yield _commented(f"{indent}{key}: {text}", words.get(parent + key))
+
+
+def _commented(line: str, words: str | None) -> str:
+    return f"{line:{WORDS_FROM}}  # {words}" if words else line

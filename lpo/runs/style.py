@@ -3,6 +3,8 @@
 # Okabe and Ito, Color Universal Design, 2008; the yellow is left out (too light on white)
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 BASELINE = "#8A8A8A"
+MISSING = "#B8B8B8"  # where there is no value
+SEQUENTIAL = "viridis"
 MARKERS = ("o", "s", "D", "^", "v", "P", "X", "*", "<", ">", "p", "h")
 
 

@@ -119,6 +119,7 @@ def test_every_end_has_its_code_status_and_line(run, act, code, status, result):
     assert (summary("a")["status"], summary("a")["result"]) == (status, result)
     assert summary("a")["timings_s"] == {"begin": 0.5}, "what was known is written"
     assert Path("a/error.txt").exists() == (act == "fail")
+    assert summary("a").get("conflict") == (["GPUs"] if act == "give_up" else None)
 
 
 def test_folder_of_another_run_is_not_touched(run):
@@ -191,7 +192,9 @@ def test_help_lists_experiments_options_and_keys(run):
     for part in ("The area of a shape.", "large  A large triangle.", "square*   Four equal sides."):
         assert part in out
     assert "triangle  Three equal sides." in out
-    assert "side: 1.0" in out
+    lines = [" ".join(line.split()) for line in out.splitlines()]
+    assert {"side: 1.0 # of each", "act: add # what the job does", "corners: 4"} <= set(lines)
+    assert "seed: 0 # of everything random" in lines
     assert "joblib" in out
     assert "foreign" not in out, "an experiment of another command"
 

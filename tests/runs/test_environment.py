@@ -1,6 +1,7 @@
 """What a summary says about the machine and the code."""
 
 import subprocess
+import sys
 
 import jax
 
@@ -13,6 +14,13 @@ def test_versions_and_device():
     assert found["versions"]["jax"] == jax.__version__
     assert found["device"] == jax.devices()[0].device_kind
     assert found["devices"] == jax.device_count()
+
+
+def test_a_command_without_jax_has_no_device(monkeypatch):
+    monkeypatch.delitem(sys.modules, "jax")
+    found = environment()
+    assert (found["device"], found["devices"], found["backend"]) == (None, 0, None)
+    assert "jax" not in sys.modules
 
 
 def test_commit_of_a_checkout_and_whether_it_was_changed(tmp_path):

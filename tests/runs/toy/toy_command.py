@@ -44,7 +44,7 @@ def job(cfg, folder):
         case Act.refuse:
             raise InputError("trace.csv, row 3, column tokens: -1 given; allowed: >= 0")
         case Act.give_up:
-            raise Infeasible("4 GPUs cannot serve 9 requests/s")
+            raise Infeasible("4 GPUs cannot serve 9 requests/s", conflict=["GPUs"])
         case Act.stop:
             os.kill(os.getpid(), signal.SIGTERM)
             time.sleep(30)

@@ -1,0 +1,9 @@
+"""`python -m lpo.allocate`: models on GPUs and routes for every query type, at least cost."""
+
+from lpo.allocate.command.checks import validate
+from lpo.allocate.command.config import AllocateConfig
+from lpo.allocate.command.job import job
+from lpo.runs import run_command
+
+if __name__ == "__main__":
+    run_command("allocate", AllocateConfig, validate, job)

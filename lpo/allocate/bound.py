@@ -1,0 +1,130 @@
+"""A lower bound on what any allocation costs, whatever its size. docs/allocate.md."""
+
+from enum import StrEnum
+from time import perf_counter
+from typing import NamedTuple
+
+import numpy as np
+
+from lpo.allocate.column_generation import Relaxed, relax
+from lpo.allocate.columns import Columns, make_columns
+from lpo.allocate.instance import Instance
+from lpo.allocate.options import CORRECTED, Options
+from lpo.allocate.program import instance_uncertainty
+from lpo.allocate.routing_table import RoutingTable, check_heuristic, routing_table, same_pair
+from lpo.allocate.uncertainty import Uncertainty
+from lpo.allocate.worst_cuts import Cut, carried, protecting_cuts
+from lpo.errors import InputError
+
+
+class BoundKind(StrEnum):
+    """Where a bound comes from; compares equal to its word.
+
+    relaxation: the linear relaxation. linked: the same with rows share <= most replicas, which is
+    higher. lagrangian: prices of either before it was solved to the end. infeasible: no plan keeps
+    the limits, so that the bound is infinite.
+    """
+
+    RELAXATION = "relaxation"
+    LINKED = "linked"
+    LAGRANGIAN = "lagrangian"
+    INFEASIBLE = "infeasible"
+
+
+class Bound(NamedTuple):
+    """value: no allocation costs less, $. seconds: of the whole call. notes: what was not done."""
+
+    value: float
+    kind: BoundKind
+    seconds: float
+    notes: tuple[str, ...]
+
+
+def lower_bound(
+    instance: Instance,
+    options: Options = CORRECTED,
+    uncertainty: Uncertainty | None = None,
+    *,
+    seconds: float = 60.0,
+    links: bool = True,
+) -> Bound:
+    """Return a bound on the cost of every plan of whole replicas.
+
+    **Arguments:**
+
+    - `uncertainty`: budgets or boxes; None for the instance's own budgets.
+    - `seconds`: for all; when they are over, the best bound so far is returned, which is valid.
+    - `links`: go on to the relaxation with link rows, which has all degrees and not only the
+      largest of every pair.
+
+    Under single placement the routes that cannot serve a type alone are left out; otherwise the
+    bound is that of plans that may split.
+
+    Raises InputError for the published profiles, ellipsoids and `seconds` that are not positive.
+    """
+    if not seconds > 0.0:
+        raise InputError(f"`seconds` must be positive, got {seconds}.")
+    uncertainty = instance_uncertainty(instance, options, uncertainty)
+    check_heuristic(options, uncertainty)
+    clock = perf_counter()
+    best, kind, complete = -np.inf, BoundKind.LAGRANGIAN, True
+    relaxed = last = None
+    for linked in (False, True) if links else (False,):
+        columns = make_columns(instance, largest_degree_only=not linked)
+        table = routing_table(instance, options, uncertainty, columns)
+        if relaxed is None or last is None:
+            relaxed = relax_from_box(
+                instance, options, uncertainty, table, columns, clock + seconds
+            )
+        else:
+            routes, cuts = _carried(relaxed, last, table)
+            relaxed = relax(
+                instance,
+                table,
+                options,
+                links=True,
+                deadline=clock + seconds,
+                routes=routes,
+                cuts=cuts,
+            )
+        last, complete = table, relaxed.complete
+        if relaxed.bound > best:
+            best, kind = relaxed.bound, BoundKind.LAGRANGIAN
+            if complete:
+                kind = BoundKind.LINKED if linked else BoundKind.RELAXATION
+        if np.isinf(best) and best > 0.0:
+            kind = BoundKind.INFEASIBLE
+        if kind is BoundKind.INFEASIBLE or not complete:
+            break
+    notes = () if complete else ("The time was up before the last relaxation was solved.",)
+    return Bound(float(best), kind, perf_counter() - clock, notes)
+
+
+def relax_from_box(
+    instance: Instance,
+    options: Options,
+    uncertainty: Uncertainty,
+    table: RoutingTable,
+    columns: Columns,
+    deadline: float,
+) -> Relaxed:
+    """Relax the box first: it needs no cuts, and its prices say where a budget matters."""
+    boxed = routing_table(instance, options, uncertainty, columns, as_box=0.0)
+    first = relax(instance, boxed, options, links=False, deadline=deadline)
+    if np.all(np.isinf(table.gamma)) or first.prices is None:
+        return first
+    usd = first.prices.limit.copy()
+    usd[0] += table.limit_usd
+    cuts = tuple(protecting_cuts(table, first.reduced, usd))
+    return relax(
+        instance, table, options, links=False, deadline=deadline, routes=first.has, cuts=cuts
+    )
+
+
+def _carried(
+    relaxed: Relaxed, last: RoutingTable, table: RoutingTable
+) -> tuple[np.ndarray, tuple[Cut, ...]]:
+    """Routes and cuts of a relaxation with one degree a pair, in a table with all degrees."""
+    same = same_pair(table, last)
+    largest = last.degree_index[same] == table.degree_index
+    return relaxed.has[:, same] & largest, tuple(carried(relaxed.cuts, last, table))

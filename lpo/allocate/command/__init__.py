@@ -1,0 +1,1 @@
+"""Inside `python -m lpo.allocate`: configuration in; tables, figures, a report, a plan out."""

@@ -1,0 +1,193 @@
+"""A good allocation within seconds, for instances of any size. docs/allocate.md."""
+
+from time import perf_counter
+from typing import NamedTuple
+
+import numpy as np
+
+from lpo.allocate.allocation import Allocation
+from lpo.allocate.audit import audit
+from lpo.allocate.best_shares import best_shares
+from lpo.allocate.column_generation import Relaxed, penalty, relax
+from lpo.allocate.columns import Columns, make_columns
+from lpo.allocate.cost import cost, objective
+from lpo.allocate.instance import Instance
+from lpo.allocate.local_search import LocalSearch
+from lpo.allocate.options import CORRECTED, Options
+from lpo.allocate.placement import Placement, make_places
+from lpo.allocate.placement_search import search
+from lpo.allocate.pool import pool_columns, restrict, rounded
+from lpo.allocate.program import instance_uncertainty
+from lpo.allocate.routing_table import RoutingTable, check_heuristic, routing_table
+from lpo.allocate.uncertainty import Uncertainty
+from lpo.allocate.worst_cuts import Cut
+from lpo.errors import InputError
+from lpo.optim.outcome import MilpStatus
+
+
+class Heuristic(NamedTuple):
+    """An allocation that was found, and what it costs.
+
+    status: "feasible": every limit is kept, by the audit. "infeasible": a relaxation shows that no
+    allocation keeps them. "time_limit": none was found, which proves nothing. allocation,
+    objective ($): None without one. seconds: of the whole call. evaluations: replicas, or
+    placements, that were valued.
+    """
+
+    allocation: Allocation | None
+    status: MilpStatus
+    objective: float | None
+    seconds: float
+    evaluations: int
+
+
+_AS_BOX = 8.0  # deviations; few query types use more routes
+# Parts of the time after which the relaxation, the search, and the shares end.
+_RELAXED, _SEARCHED, _SHARED = 0.4, 0.8, 0.9
+_CAREFULLY = 0.65  # in the place of _SEARCHED where the worst cases of the shares need cuts
+_BOXED = 0.6  # of the search, over the box where the budgets' own follows
+# Least pairs of the first pool, and routes to them; twice the pairs while some demand finds no place.
+_PAIRS, _POOLED = 45, 2000
+_KICKS = 30  # of a local search
+_ROUNDS = 1500  # of a search for placements
+
+
+def plan_heuristically(
+    instance: Instance,
+    options: Options = CORRECTED,
+    uncertainty: Uncertainty | None = None,
+    *,
+    seconds: float = 5.0,
+    seed: int = 0,
+) -> Heuristic:
+    """Return a good allocation; its distance from the best one is told by `lower_bound`.
+
+    A relaxation picks the pairs worth a search and where it begins; the search changes replicas
+    (`LocalSearch`), or placements where every query type has one deployment
+    (`placement_search.search`); the shares are the best for the replicas found. A budget of many
+    deviations counts as the box until then, which is more careful.
+
+    **Arguments:**
+
+    - `uncertainty`: budgets or boxes; None for the instance's own budgets.
+    - `seconds`: for all. The search ends by itself on small instances; where it does, the same
+      arguments give the same allocation.
+    - `seed`: of the random changes by which the search goes on from a local optimum.
+
+    Raises InputError for the published profiles, ellipsoids and `seconds` that are not positive.
+    """
+    if not seconds > 0.0:
+        raise InputError(f"`seconds` must be positive, got {seconds}.")
+    uncertainty = instance_uncertainty(instance, options, uncertainty)
+    check_heuristic(options, uncertainty)
+    clock = perf_counter()
+    rng = np.random.default_rng(seed)
+    task = _Task(instance, options, uncertainty, clock, seconds)
+    table, relaxed = _guide(task)
+    if relaxed.bound == np.inf:
+        return Heuristic(None, MilpStatus.INFEASIBLE, None, perf_counter() - clock, 0)
+    allocation, evaluations = None, 0
+    pairs = max(_PAIRS, _POOLED // len(instance.query_types))
+    while relaxed.shares is not None:
+        columns = pool_columns(instance, table, relaxed, pairs)
+        find = _placed if options.single_placement else _split
+        allocation, evaluated = find(task, table, relaxed, columns, rng)
+        evaluations += evaluated
+        pairs *= 2
+        if allocation is not None or pairs > 2 * len(table.pair) or perf_counter() > task.at(_SEARCHED):
+            break
+    status, usd = MilpStatus.TIME_LIMIT, None
+    if allocation is not None and audit(instance, allocation, options, uncertainty).ok:
+        status = MilpStatus.FEASIBLE
+        usd = objective(cost(instance, allocation, options, uncertainty), options)
+    else:
+        allocation = None
+    return Heuristic(allocation, status, usd, perf_counter() - clock, evaluations)
+
+
+class _Task(NamedTuple):
+    instance: Instance
+    options: Options
+    uncertainty: Uncertainty
+    clock: float
+    seconds: float
+
+    def at(self, part: float) -> float:
+        """When a part of the time is over, of `perf_counter`."""
+        return self.clock + part * self.seconds
+
+
+def _guide(task: _Task) -> tuple[RoutingTable, Relaxed]:
+    """The relaxation over the box, or where that has no plan over the budgets themselves."""
+    instance, options, uncertainty, *_ = task
+    deadline = task.at(_RELAXED)
+    columns = make_columns(instance, largest_degree_only=True)
+    table = routing_table(instance, options, uncertainty, columns, as_box=0.0)
+    relaxed = relax(instance, table, options, links=False, deadline=deadline)
+    exact = routing_table(instance, options, uncertainty, columns)
+    if relaxed.bound == np.inf and np.any(np.isfinite(exact.gamma)):
+        relaxed = relax(instance, exact, options, links=False, deadline=deadline)
+        return exact, relaxed
+    return table, relaxed
+
+
+def _split(
+    task: _Task, whole: RoutingTable, relaxed: Relaxed, columns: Columns, rng: np.random.Generator
+) -> tuple[Allocation | None, int]:
+    """Replicas by local search, over the box first, whose programs need no cuts."""
+    instance, options, uncertainty, *_ = task
+    boxed = np.all(np.isinf(whole.gamma))
+    tables = [routing_table(instance, options, uncertainty, columns, as_box=0.0)] if boxed else []
+    table = routing_table(
+        instance, options, uncertainty, columns, as_box=_AS_BOX if boxed else np.inf
+    )
+    if not tables or np.any(np.isfinite(table.gamma)):
+        tables.append(table)
+    replicas, evaluations, cuts = rounded(tables[0], relaxed, whole, options.replicas), 0, []
+    end = task.at(_CAREFULLY if np.any(np.isfinite(table.gamma)) else _SEARCHED)
+    for last, table in zip((len(tables) == 1, True), tables, strict=False):
+        until = end if last else _BOXED * end + (1.0 - _BOXED) * perf_counter()
+        local = LocalSearch(instance, restrict(table, relaxed, whole), options, until)
+        replicas = local.run(local.trim(replicas), _KICKS if last else 0, rng)
+        evaluations, cuts = evaluations + local.evaluations, local.binding()
+    chosen = np.zeros(instance.shape[1:], np.int64)
+    chosen[table.model, table.tier, table.degree_index] = np.rint(replicas)
+    return _shares(task, chosen, known=(table, cuts)), evaluations
+
+
+def _placed(
+    task: _Task, whole: RoutingTable, relaxed: Relaxed, columns: Columns, rng: np.random.Generator
+) -> tuple[Allocation | None, int]:
+    """One deployment for each query type."""
+    instance, options, uncertainty, *_ = task
+    table = routing_table(instance, options, uncertainty, columns)
+    places = make_places(instance, table, options.replicas)
+    start = Placement(places, 30.0 * penalty(table))
+    best, rounds = search(start, _ROUNDS, task.at(_SEARCHED), rng)
+    if np.any(best.pair < 0):
+        return None, rounds
+    pair = np.arange(len(places.slot))
+    where = places.slot[pair, best.degree]
+    replicas, routes = np.zeros(instance.shape[1:], np.int64), np.zeros(instance.shape, bool)
+    used = best.replicas > 0
+    place = tuple(part[where] for part in (table.model, table.tier, table.degree_index))
+    replicas[tuple(part[used] for part in place)] = np.rint(best.replicas[used])
+    routes[(np.arange(len(best.pair)), *(part[best.pair] for part in place))] = True
+    return _shares(task, replicas, routes), rounds
+
+
+def _shares(
+    task: _Task,
+    replicas: np.ndarray,
+    routes: np.ndarray | None = None,
+    known: tuple[RoutingTable, list[Cut]] | None = None,
+) -> Allocation | None:
+    """The best shares; those of the box where the time does not allow for the budgets' own."""
+    instance, options, uncertainty, *_ = task
+    end = task.at(_SHARED)
+    exact = best_shares(instance, replicas, options, uncertainty, end, routes=routes, known=known)
+    if exact is not None:
+        return exact
+    return best_shares(
+        instance, replicas, options, uncertainty, end + 60.0, routes=routes, as_box=0.0
+    )
