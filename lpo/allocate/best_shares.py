@@ -1,4 +1,4 @@
-"""The allocation of given replicas that costs least. docs/allocate.md."""
+"""The allocation of given replicas that costs least. docs/allocate_heuristic.md."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""A lower bound on what any allocation costs, whatever its size. docs/allocate.md."""
+"""A lower bound on what any allocation costs, whatever its size. docs/allocate_heuristic.md."""
 
 from enum import StrEnum
 from time import perf_counter
@@ -13,7 +13,7 @@ from lpo.allocate.options import CORRECTED, Options
 from lpo.allocate.program import instance_uncertainty
 from lpo.allocate.routing_table import RoutingTable, check_heuristic, routing_table, same_pair
 from lpo.allocate.uncertainty import Uncertainty
-from lpo.allocate.worst_cuts import Cut, carried, protecting_cuts
+from lpo.allocate.worst_cuts import carried, protecting_cuts
 from lpo.errors import InputError
 
 
@@ -32,7 +32,7 @@ class BoundKind(StrEnum):
 
 
 class Bound(NamedTuple):
-    """value: no allocation costs less, $. seconds: of the whole call. notes: what was not done."""
+    """value: no allocation costs less, $, 0 where there was no time at all. seconds: of the whole call. notes: what was not done."""
 
     value: float
     kind: BoundKind
@@ -67,7 +67,7 @@ def lower_bound(
     uncertainty = instance_uncertainty(instance, options, uncertainty)
     check_heuristic(options, uncertainty)
     clock = perf_counter()
-    best, kind, complete = -np.inf, BoundKind.LAGRANGIAN, True
+    best, kind, complete = 0.0, BoundKind.LAGRANGIAN, True
     relaxed = last = None
     for linked in (False, True) if links else (False,):
         columns = make_columns(instance, largest_degree_only=not linked)
@@ -100,15 +100,16 @@ def lower_bound(
     return Bound(float(best), kind, perf_counter() - clock, notes)
 
 
-def relax_from_box(
-    instance: Instance,
-    options: Options,
-    uncertainty: Uncertainty,
-    table: RoutingTable,
-    columns: Columns,
-    deadline: float,
-) -> Relaxed:
+class _Task(NamedTuple):
+    instance: Instance
+    options: Options
+    uncertainty: Uncertainty
+    deadline: float
+
+
+def _relax_from_box(task: _Task, table: RoutingTable, columns: Columns) -> Relaxed:
     """Relax the box first: it needs no cuts, and its prices say where a budget matters."""
+    instance, options, uncertainty, deadline = task
     boxed = routing_table(instance, options, uncertainty, columns, as_box=0.0)
     first = relax(instance, boxed, options, links=False, deadline=deadline)
     if np.all(np.isinf(table.gamma)) or first.prices is None:
@@ -121,10 +122,18 @@ def relax_from_box(
     )
 
 
-def _carried(
-    relaxed: Relaxed, last: RoutingTable, table: RoutingTable
-) -> tuple[np.ndarray, tuple[Cut, ...]]:
-    """Routes and cuts of a relaxation with one degree a pair, in a table with all degrees."""
+def _relax_linked(
+    task: _Task, table: RoutingTable, relaxed: Relaxed, last: RoutingTable
+) -> Relaxed:
+    """Relax with link rows, from the routes and cuts of a relaxation with one degree a pair."""
     same = same_pair(table, last)
     largest = last.degree_index[same] == table.degree_index
-    return relaxed.has[:, same] & largest, tuple(carried(relaxed.cuts, last, table))
+    return relax(
+        task.instance,
+        table,
+        task.options,
+        links=True,
+        deadline=task.deadline,
+        routes=relaxed.has[:, same] & largest,
+        cuts=tuple(carried(relaxed.cuts, last, table)),
+    )

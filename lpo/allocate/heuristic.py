@@ -1,4 +1,4 @@
-"""A good allocation within seconds, for instances of any size. docs/allocate.md."""
+"""A good allocation within seconds, for instances of any size. docs/allocate_heuristic.md."""
 
 from time import perf_counter
 from typing import NamedTuple
@@ -46,7 +46,7 @@ _AS_BOX = 8.0  # deviations; few query types use more routes
 _RELAXED, _SEARCHED, _SHARED = 0.4, 0.8, 0.9
 _CAREFULLY = 0.65  # in the place of _SEARCHED where the worst cases of the shares need cuts
 _BOXED = 0.6  # of the search, over the box where the budgets' own follows
-# Least pairs of the first pool, and routes to them; twice the pairs while some demand finds no place.
+# Least pairs of the first pool, and of all query types; twice as many while there is no plan.
 _PAIRS, _POOLED = 45, 2000
 _KICKS = 30  # of a local search
 _ROUNDS = 1500  # of a search for placements
@@ -80,29 +80,17 @@ def plan_heuristically(
         raise InputError(f"`seconds` must be positive, got {seconds}.")
     uncertainty = instance_uncertainty(instance, options, uncertainty)
     check_heuristic(options, uncertainty)
-    clock = perf_counter()
-    rng = np.random.default_rng(seed)
-    task = _Task(instance, options, uncertainty, clock, seconds)
+    task = _Task(instance, options, uncertainty, perf_counter(), seconds)
     table, relaxed = _guide(task)
     if relaxed.bound == np.inf:
-        return Heuristic(None, MilpStatus.INFEASIBLE, None, perf_counter() - clock, 0)
-    allocation, evaluations = None, 0
-    pairs = max(_PAIRS, _POOLED // len(instance.query_types))
-    while relaxed.shares is not None:
-        columns = pool_columns(instance, table, relaxed, pairs)
-        find = _placed if options.single_placement else _split
-        allocation, evaluated = find(task, table, relaxed, columns, rng)
-        evaluations += evaluated
-        pairs *= 2
-        if allocation is not None or pairs > 2 * len(table.pair) or perf_counter() > task.at(_SEARCHED):
-            break
-    status, usd = MilpStatus.TIME_LIMIT, None
+        return Heuristic(None, MilpStatus.INFEASIBLE, None, perf_counter() - task.clock, 0)
+    allocation, evaluations = _search(task, table, relaxed, np.random.default_rng(seed))
+    usd = None
     if allocation is not None and audit(instance, allocation, options, uncertainty).ok:
-        status = MilpStatus.FEASIBLE
         usd = objective(cost(instance, allocation, options, uncertainty), options)
-    else:
-        allocation = None
-    return Heuristic(allocation, status, usd, perf_counter() - clock, evaluations)
+    status = MilpStatus.TIME_LIMIT if usd is None else MilpStatus.FEASIBLE
+    found = None if usd is None else allocation
+    return Heuristic(found, status, usd, perf_counter() - task.clock, evaluations)
 
 
 class _Task(NamedTuple):
@@ -131,21 +119,42 @@ def _guide(task: _Task) -> tuple[RoutingTable, Relaxed]:
     return table, relaxed
 
 
+def _search(
+    task: _Task, table: RoutingTable, relaxed: Relaxed, rng: np.random.Generator
+) -> tuple[Allocation | None, int]:
+    """An allocation from a pool of pairs, larger while there is none in it, and the evaluations."""
+    instance, single = task.instance, task.options.single_placement
+    if not len(table.pair):  # no model fits any tier: only demand that may be dropped can be
+        none, I = np.zeros(instance.shape), instance.shape[0]
+        return Allocation(np.zeros(instance.shape[1:], np.int64), none, np.ones(I)), 0
+    allocation, evaluations = None, 0
+    pairs = max(_PAIRS, _POOLED // instance.shape[0])
+    while relaxed.shares is not None and allocation is None:
+        columns = pool_columns(instance, table, relaxed, pairs)
+        found = (_placed if single else _split)(task, table, relaxed, columns, rng)
+        allocation, evaluations = found[0], evaluations + found[1]
+        if pairs >= len(table.pair) or perf_counter() > task.at(_SEARCHED):
+            break
+        pairs *= 2
+    return allocation, evaluations
+
+
 def _split(
     task: _Task, whole: RoutingTable, relaxed: Relaxed, columns: Columns, rng: np.random.Generator
 ) -> tuple[Allocation | None, int]:
-    """Replicas by local search, over the box first, whose programs need no cuts."""
+    """Replicas by local search, where budgets need cuts over the box first, which does not."""
     instance, options, uncertainty, *_ = task
-    boxed = np.all(np.isinf(whole.gamma))
-    tables = [routing_table(instance, options, uncertainty, columns, as_box=0.0)] if boxed else []
-    table = routing_table(
-        instance, options, uncertainty, columns, as_box=_AS_BOX if boxed else np.inf
-    )
-    if not tables or np.any(np.isfinite(table.gamma)):
-        tables.append(table)
-    replicas, evaluations, cuts = rounded(tables[0], relaxed, whole, options.replicas), 0, []
-    end = task.at(_CAREFULLY if np.any(np.isfinite(table.gamma)) else _SEARCHED)
-    for last, table in zip((len(tables) == 1, True), tables, strict=False):
+    sets = [0.0, _AS_BOX] if np.all(np.isinf(whole.gamma)) else [np.inf]
+    tables = [
+        routing_table(instance, options, uncertainty, columns, as_box=as_box) for as_box in sets
+    ]
+    careful = np.any(np.isfinite(tables[-1].gamma))
+    tables = tables if careful else tables[:1]
+    end = task.at(_CAREFULLY if careful else _SEARCHED)
+    replicas, evaluations = rounded(tables[0], relaxed, whole, options.replicas), 0
+    table, cuts = tables[0], []
+    for table in tables:
+        last = table is tables[-1]
         until = end if last else _BOXED * end + (1.0 - _BOXED) * perf_counter()
         local = LocalSearch(instance, restrict(table, relaxed, whole), options, until)
         replicas = local.run(local.trim(replicas), _KICKS if last else 0, rng)

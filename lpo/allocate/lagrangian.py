@@ -1,4 +1,4 @@
-"""A lower bound from prices, whatever they are, and the routes that they miss. docs/allocate.md."""
+"""A lower bound from prices, whatever they are, and the routes that they miss. docs/allocate_heuristic.md."""
 
 from typing import NamedTuple
 
@@ -62,7 +62,9 @@ def price_out(
         rooms = np.where(known, prices.room, rooms)
     paid = rooms[0] * table.memory + rooms[1] * table.compute
     reduced = np.where(allowed, paid - gain, np.inf)
-    starts = np.flatnonzero(np.diff(table.pair, prepend=-1))
+    pairs = np.minimum(best, 0.0)
+    if len(pairs):
+        pairs = np.minimum.reduceat(pairs, np.flatnonzero(np.diff(table.pair, prepend=-1)))
     limited = np.isfinite(data.tier_limit)
     bound = (
         np.sum(prices.served)
@@ -71,7 +73,7 @@ def price_out(
         - prices.spent * data.budget_usd
         - prices.storage * data.storage_gb
         - np.sum(prices.gpu[limited] * data.tier_limit[limited])
-        + replicas * np.sum(np.minimum(np.minimum.reduceat(best, starts), 0.0))
+        + replicas * np.sum(pairs)
     )
     return Priced(float(bound), reduced, best)
 

@@ -1,4 +1,4 @@
-"""Replicas by local search, with the best shares for each of them. docs/allocate.md."""
+"""Replicas by local search, with the best shares for each of them. docs/allocate_heuristic.md."""
 
 from time import perf_counter
 

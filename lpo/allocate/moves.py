@@ -1,4 +1,4 @@
-"""Changes of one pair's replicas, and what they must cost at least. docs/allocate.md."""
+"""Changes of one pair's replicas, and what they must cost at least. docs/allocate_heuristic.md."""
 
 from typing import NamedTuple
 
@@ -61,7 +61,9 @@ class LowerBounds:
         constant = usd - prices @ replicas
         self._constant = np.append(self._constant, constant)[-self._keep :]
 
-    def combined(self, replicas: np.ndarray, *kinds: np.ndarray, latest: bool = False) -> np.ndarray:
+    def combined(
+        self, replicas: np.ndarray, *kinds: np.ndarray, latest: bool = False
+    ) -> np.ndarray:
         """What replicas [C] with a change of each kind, [M_1, C] and so on, cost at least.
 
         Returns [M_1, ...]; with `latest` by the function that was added last alone.

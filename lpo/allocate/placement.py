@@ -1,6 +1,6 @@
 """One deployment for each query type: what pairs cost with the types that they serve.
 
-docs/allocate.md.
+docs/allocate_heuristic.md.
 """
 
 from typing import NamedTuple

@@ -1,4 +1,4 @@
-"""Single placement by ruin and recreate. docs/allocate.md."""
+"""Single placement by ruin and recreate. docs/allocate_heuristic.md."""
 
 from time import perf_counter
 

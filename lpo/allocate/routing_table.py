@@ -1,4 +1,4 @@
-"""What every query type needs, costs and risks on every deployment, as matrices. docs/allocate.md.
+"""What every query type needs, costs and risks on every deployment, as matrices. docs/allocate_heuristic.md.
 
 The heuristic and the bound look at whole rows and columns of these matrices at once.
 """
@@ -142,7 +142,7 @@ def _tolerable(level: np.ndarray, unmet_cap: np.ndarray) -> np.ndarray:
     At least 1 - ubar is served, and what is not on the route has at least the lowest level:
     $x\,l + (1 - \bar u - x)\,l_{min} \le 1$ for delay and error, levels as fractions of the limit.
     """
-    lowest = level.min(axis=2, keepdims=True)
+    lowest = level.min(axis=2, keepdims=True, initial=np.inf)
     slack = 1.0 + 1e-9 - (1.0 - unmet_cap[:, None]) * lowest
     with np.errstate(divide="ignore", invalid="ignore"):
         share = np.where(level > lowest, slack / (level - lowest), np.inf)

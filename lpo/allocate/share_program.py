@@ -1,6 +1,6 @@
 """The best shares for given replicas: a linear program that is changed and solved again.
 
-docs/allocate.md.
+docs/allocate_heuristic.md.
 """
 
 from typing import NamedTuple
@@ -204,7 +204,11 @@ class ShareProgram:
         table, none = self.table, np.zeros(len(new))
         for place in range(2):
             self._room[place, new] = self._program.add_rows(none - np.inf, none, [])
-        c, tier, pair = np.arange(len(new)), self._tier[table.tier[new]], self._pair[table.pair[new]]
+        c, tier, pair = (
+            np.arange(len(new)),
+            self._tier[table.tier[new]],
+            self._pair[table.pair[new]],
+        )
         entries = [
             (self._room[0, new], c, none - 1.0),
             (self._room[1, new], c, none - 1.0),
