@@ -32,7 +32,8 @@ class BoundKind(StrEnum):
 
 
 class Bound(NamedTuple):
-    """value: no allocation costs less, $, 0 where there was no time at all. seconds: of the whole call. notes: what was not done."""
+    """value: no allocation costs less, $; 0 where there was no time for more. seconds: of the whole
+    call. notes: what was not done."""
 
     value: float
     kind: BoundKind
@@ -69,24 +70,14 @@ def lower_bound(
     clock = perf_counter()
     best, kind, complete = 0.0, BoundKind.LAGRANGIAN, True
     relaxed = last = None
+    task = _Task(instance, options, uncertainty, clock + seconds)
     for linked in (False, True) if links else (False,):
         columns = make_columns(instance, largest_degree_only=not linked)
         table = routing_table(instance, options, uncertainty, columns)
         if relaxed is None or last is None:
-            relaxed = relax_from_box(
-                instance, options, uncertainty, table, columns, clock + seconds
-            )
+            relaxed = _relax_from_box(task, table, columns)
         else:
-            routes, cuts = _carried(relaxed, last, table)
-            relaxed = relax(
-                instance,
-                table,
-                options,
-                links=True,
-                deadline=clock + seconds,
-                routes=routes,
-                cuts=cuts,
-            )
+            relaxed = _relax_linked(task, table, relaxed, last)
         last, complete = table, relaxed.complete
         if relaxed.bound > best:
             best, kind = relaxed.bound, BoundKind.LAGRANGIAN

@@ -1,4 +1,4 @@
-"""The linear relaxation with few of its routes, deployments and rows. docs/allocate_heuristic.md."""
+"""The linear relaxation with few of its routes and rows. docs/allocate_heuristic.md."""
 
 from time import perf_counter
 from typing import NamedTuple

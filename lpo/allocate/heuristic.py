@@ -4,6 +4,7 @@ from time import perf_counter
 from typing import NamedTuple
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from lpo.allocate.allocation import Allocation
 from lpo.allocate.audit import audit
@@ -47,7 +48,7 @@ _RELAXED, _SEARCHED, _SHARED = 0.4, 0.8, 0.9
 _CAREFULLY = 0.65  # in the place of _SEARCHED where the worst cases of the shares need cuts
 _BOXED = 0.6  # of the search, over the box where the budgets' own follows
 # Least pairs of the first pool, and of all query types; twice as many while there is no plan.
-_PAIRS, _POOLED = 45, 2000
+_PAIRS, _PLACED_PAIRS, _POOLED = 45, 70, 2000
 _KICKS = 30  # of a local search
 _ROUNDS = 1500  # of a search for placements
 
@@ -128,7 +129,7 @@ def _search(
         none, I = np.zeros(instance.shape), instance.shape[0]
         return Allocation(np.zeros(instance.shape[1:], np.int64), none, np.ones(I)), 0
     allocation, evaluations = None, 0
-    pairs = max(_PAIRS, _POOLED // instance.shape[0])
+    pairs = max(_PLACED_PAIRS if single else _PAIRS, _POOLED // instance.shape[0])
     while relaxed.shares is not None and allocation is None:
         columns = pool_columns(instance, table, relaxed, pairs)
         found = (_placed if single else _split)(task, table, relaxed, columns, rng)
@@ -172,7 +173,8 @@ def _placed(
     table = routing_table(instance, options, uncertainty, columns)
     places = make_places(instance, table, options.replicas)
     start = Placement(places, 30.0 * penalty(table))
-    best, rounds = search(start, _ROUNDS, task.at(_SEARCHED), rng)
+    with threadpool_limits(1, user_api="blas"):  # for small products more threads only wait
+        best, rounds = search(start, _ROUNDS, task.at(_SEARCHED), rng)
     if np.any(best.pair < 0):
         return None, rounds
     pair = np.arange(len(places.slot))

@@ -1,4 +1,4 @@
-"""A lower bound from prices, whatever they are, and the routes that they miss. docs/allocate_heuristic.md."""
+"""A lower bound from any prices, and the routes that they miss. docs/allocate_heuristic.md."""
 
 from typing import NamedTuple
 

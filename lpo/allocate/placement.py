@@ -81,12 +81,12 @@ def single_loads(places: Places, types: np.ndarray) -> Load:
 
 def loads(places: Places, groups: np.ndarray) -> Load:
     """Load [S, P] on every pair of groups [S, I] of query types: 1 for its members, else 0."""
-    sums = [
+    need, barred, stored = (
         np.moveaxis(np.tensordot(groups, values, axes=(1, axis)), 0, axis)
         for values, axis in ((places.need, 1), (places.barred, 0), (places.stored, 1))
-    ]
-    types = np.broadcast_to(groups.sum(axis=1)[:, None], sums[2].shape[1:])
-    return Load(*sums, types)
+    )
+    types = np.broadcast_to(groups.sum(axis=1)[:, None], stored.shape[1:])
+    return Load(need, barred, stored, types)
 
 
 def usd_by_degree(

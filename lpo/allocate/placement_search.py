@@ -8,7 +8,7 @@ from lpo.allocate.placement import Load, Placement, loads, single_loads
 
 _RUINED = 0.15  # largest part of the types that is taken out at random
 _LEAST_RUINED = 4
-_WORSE = 0.05  # in the first round a placement is gone on from when it costs so much more
+_WORSE = 2.0  # of what one type costs: how much more is gone on from in the first round
 _BLINK = 0.05  # of the pairs that a type might go to, how many are overlooked
 
 
@@ -27,14 +27,14 @@ def search(
     current = start.copy()
     recreate(current, None)
     descend(current, deadline)
-    best = current.copy()
+    best, worse = current.copy(), _WORSE / len(start.pair)
     for done in range(rounds):
         if perf_counter() > deadline:
             return best, done
         trial = current.copy()
         _ruin(trial, rng)
         recreate(trial, rng)
-        record = best.cost * (1.0 + _WORSE * (1.0 - done / rounds))
+        record = best.cost * (1.0 + worse * (1.0 - done / rounds))
         if trial.cost < record:
             descend(trial, deadline)
             current = trial

@@ -1,4 +1,4 @@
-"""Which deployments and routes are worth a search, and where to begin. docs/allocate_heuristic.md."""
+"""Which deployments and routes are worth a search. docs/allocate_heuristic.md."""
 
 import numpy as np
 

@@ -1,6 +1,7 @@
-"""What every query type needs, costs and risks on every deployment, as matrices. docs/allocate_heuristic.md.
+"""What every query type needs, costs and risks on every deployment, as matrices.
 
-The heuristic and the bound look at whole rows and columns of these matrices at once.
+The heuristic and the bound look at whole rows and columns of them at once.
+docs/allocate_heuristic.md.
 """
 
 from typing import NamedTuple

@@ -32,7 +32,7 @@ class Workers:
     """Processes that hold `state` and answer `function(state, task)`.
 
     This process is one of them: it works while it would wait. Others begin with `start`, and get
-    tasks only once they are ready, which takes them a second or two.
+    tasks only once they are ready, which takes them about a second.
     """
 
     def __init__(self, function: Callable[[Any, Any], Any], state: Any, count: int):

@@ -1,4 +1,4 @@
-"""Worst cases over a budget of deviations as linear functions of the shares. docs/allocate_heuristic.md."""
+"""Worst cases as linear functions of the shares. docs/allocate_heuristic.md."""
 
 from collections.abc import Iterable
 from typing import NamedTuple

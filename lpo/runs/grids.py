@@ -51,7 +51,10 @@ def heat_maps(
         )
         bar = figure.colorbar(image, ax=panel, pad=0.02)
         bar.outline.set_visible(False)  # pyright: ignore[reportCallIssue]
-        if _whole(grid.value):
+        known = np.unique(grid.value[~grid.missing])
+        if known.size == 1:
+            bar.set_ticks(known.tolist())
+        elif _whole(grid.value):
             bar.locator = MaxNLocator(integer=True)
         _annotate(panel, grid, image)
         missing |= _hatch(panel, grid)

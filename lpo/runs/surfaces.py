@@ -108,13 +108,12 @@ def _in_a_patch(missing: np.ndarray) -> np.ndarray:
 def azimuth(grid: GridValues) -> float:
     """Degrees around the axis from which a surface rises to the back, so that it is seen whole."""
     rows, columns = np.nonzero(~grid.missing)
-    if rows.size < 2:
+    if rows.size < 3:
         return -125.0
-    high = grid.value[rows, columns]
-    weight = high - high.mean()
-    # Where the surface rises to: if to large y, it is seen from small y, and so for x.
-    right = float(weight @ (columns - columns.mean())) >= 0
-    back = float(weight @ (rows - rows.mean())) >= 0
+    # The slopes of the plane that is nearest: where it rises to, is behind.
+    plane = np.column_stack([columns, rows, np.ones(rows.size)])
+    slope = np.linalg.lstsq(plane, grid.value[rows, columns])[0]
+    right, back = bool(slope[0] >= 0), bool(slope[1] >= 0)
     return {(True, True): -125.0, (False, True): -55.0, (True, False): 125.0}.get(
         (right, back), 55.0
     )

@@ -18,8 +18,8 @@ from lpo.allocate.workers import Workers, some_workers, usable_cores
 from lpo.errors import InputError
 from lpo.optim.outcome import MilpStatus
 
-WORTH_S = 5.0
-"""Seconds of work that are left when other processes are started; to start takes one or two."""
+WORTH_S = 3.0
+"""Seconds of work that are left when other processes are started, which takes one."""
 
 Place = tuple[int, int]
 """Indices of a point in the two axes, from tight to loose."""
