@@ -91,6 +91,11 @@ def lower_bound(
     return Bound(float(best), kind, perf_counter() - clock, notes)
 
 
+def gap(objective: float, bound: float) -> float:
+    """(objective - bound) / objective, which a plan of `objective` is at most too dear; 0 for 0."""
+    return max(objective - bound, 0.0) / objective if objective > 0.0 else 0.0
+
+
 class _Task(NamedTuple):
     instance: Instance
     options: Options

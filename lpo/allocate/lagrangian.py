@@ -32,16 +32,18 @@ def price_out(
 ) -> Priced:
     r"""Relax all rows at these prices but those of one deployment, and minimise what is left.
 
-    Each pair is left with a choice of one degree, of replicas r and of shares
-    $0 \le x \le \text{most}\cdot r$ that fit r times the room; its minimum is r times that of one
-    replica, which is at least $F - s - t + \sum_i \text{most}_i \min(0, \bar c_i + s m_i + t g_i)$
-    for any prices s, t >= 0 of memory m and compute g (Fisher, "The Lagrangian relaxation method",
-    1981). The sum with the prices times the right sides is at most the cost of any plan, whether or
-    not the prices are optimal; at optimal ones it is the value of the linear relaxation.
+    The sum with the prices times the right sides is at most the cost of any plan, whether or not
+    the prices are optimal; at optimal ones it is the value of the linear relaxation (Fisher, "The
+    Lagrangian relaxation method", 1981). Each pair is left with a choice of one degree, of replicas
+    $r \le R$ and of shares x that fit r times the room. Its minimum is bounded at any prices
+    s, t >= 0 of memory m and compute g, with $c'_i = \bar c_i + s m_i + t g_i$:
 
-    links: choose rooms' prices best for that minimum; then optimal prices are those of the
-    relaxation with the link rows $x \le \text{most}\cdot r$. Otherwise such that no route is
-    negative, if that can be had for the rent.
+    - with `links`, the shares also keep $x_i \le \text{most}_i r$, and the minimum is at least
+      $R \min(0, F - s - t + \sum_i \text{most}_i \min(0, c'_i))$; the rooms' prices are chosen best
+      for it. The table needs all degrees of a pair.
+    - without, shares and replicas are told apart, $R \min(0, F - s - t) + \sum_i \min(1, R\,
+      \text{most}_i) \min(0, c'_i)$. So the largest degree of a pair stands for all, of which a
+      fraction can be rented; rooms are paid such that no route is negative, if the rent is enough.
     """
     data, allowed = instance.data, table.most > 0.0
     reduced = _without_rooms(table, cuts, prices)
@@ -56,7 +58,13 @@ def price_out(
     best = np.full(len(replica), -np.inf)
     for room in (rooms, prices.room):
         missed = np.minimum(room[0] * table.memory + room[1] * table.compute - gain, 0.0)
-        best = np.maximum(best, replica - room.sum(axis=0) + np.sum(table.most * missed, axis=0))
+        rest = replica - room.sum(axis=0)
+        if links:
+            value = rest + np.sum(table.most * missed, axis=0)
+        else:
+            most = np.minimum(table.most, 1.0 / replicas)
+            value = np.minimum(rest, 0.0) + np.sum(most * missed, axis=0)
+        best = np.maximum(best, value)
     if links:
         # Of a deployment in the program, what is missed is what the program's own prices miss.
         rooms = np.where(known, prices.room, rooms)

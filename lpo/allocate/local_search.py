@@ -26,11 +26,11 @@ _KICKED = 3  # moves of a kick
 class LocalSearch:
     r"""Search among replicas [C], valued by the linear program of the best shares.
 
-    Every program that is solved bounds the cost of all other replicas from below (`ShareProgram`;
-    for a deployment without replicas the bound is that of its best use, `price_out`). A move is
-    tried only when no bound so far rules it out, so that a solution without an improving move is
-    the best of its neighbourhood: all changes of one pair, and of one pair that gives something up
-    with another one.
+    Every program that is solved bounds the cost of all other replicas that serve everybody from
+    below (`ShareProgram`; for a deployment without replicas the bound is that of its best use,
+    `price_out`). A move is tried only when none of the last bounds rules it out, so that what has
+    no improving move is the best of its neighbourhood: all changes of one pair (`pair_moves`), and
+    of one pair that gives something up together with another one.
     """
 
     def __init__(self, instance: Instance, table: RoutingTable, options: Options, deadline: float):

@@ -165,8 +165,8 @@ class Placement:
             group.stored,
             group.types + mine.types,
         )
-        usd, _ = usd_by_degree(self.places, both, pairs)
-        return usd.min(axis=-1) - self.usd[pairs]
+        usd = usd_by_degree(self.places, both, pairs)[0].min(axis=-1)
+        return np.subtract(usd, self.usd[pairs], out=usd, where=np.isfinite(usd))
 
     def leaving(self, group: Load, here: np.ndarray) -> np.ndarray:
         """$ [S] that the pairs `here` [S] save without the loads [S, P] of some of their types."""

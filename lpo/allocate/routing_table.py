@@ -144,8 +144,8 @@ def _tolerable(level: np.ndarray, unmet_cap: np.ndarray) -> np.ndarray:
     $x\,l + (1 - \bar u - x)\,l_{min} \le 1$ for delay and error, levels as fractions of the limit.
     """
     lowest = level.min(axis=2, keepdims=True, initial=np.inf)
-    slack = 1.0 + 1e-9 - (1.0 - unmet_cap[:, None]) * lowest
     with np.errstate(divide="ignore", invalid="ignore"):
+        slack = 1.0 + 1e-9 - (1.0 - unmet_cap[:, None]) * lowest
         share = np.where(level > lowest, slack / (level - lowest), np.inf)
     return np.maximum(share, 0.0).min(axis=0)
 

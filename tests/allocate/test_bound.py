@@ -7,6 +7,7 @@ import pytest
 from scipy.optimize import linprog
 
 from lpo.allocate.bound import BoundKind, lower_bound
+from lpo.allocate.column_generation import relax
 from lpo.allocate.columns import make_columns
 from lpo.allocate.files import read_instance
 from lpo.allocate.generate import generate
@@ -16,7 +17,6 @@ from lpo.allocate.program import build
 from lpo.allocate.routing_table import routing_table
 from lpo.allocate.share_program import Prices
 from lpo.allocate.uncertainty import Box, Ellipsoid, Uncertainty, budget
-from lpo.allocate.worst_cuts import Cut
 from lpo.errors import InputError
 
 OPTIMA = {0.0: 326.96506, 1.0: 349.86391, 2.0: 355.79474, 50.0: 356.89331}
@@ -105,31 +105,20 @@ def test_single_placement_is_bounded_more_tightly(rodiu_cases):
 
 @pytest.mark.parametrize("links", [False, True])
 def test_any_prices_bound_the_optimum(links):
-    instance = published()
-    columns = make_columns(instance)
-    table = routing_table(instance, CORRECTED, budget(2, 2), columns)
-    rng, best = np.random.default_rng(0), -np.inf
-    I, C = table.most.shape
-    for _ in range(50):
-        cuts = []
-        for i in range(I):
-            xi = np.zeros(columns.pair_model.size)
-            xi[rng.permutation(len(xi))[:2]] = 1.0
-            cuts.append(Cut(int(rng.integers(2)), i, xi[table.pair]))
-        prices = Prices(
-            served=rng.uniform(0, 120, I),
-            limit=rng.uniform(0, 20, (2, I)) * (rng.random((2, I)) < 0.5),
-            room=rng.uniform(0, 0.5, (2, C)) * table.replica_usd,
-            cuts=rng.uniform(0, 30, I),
-            spent=rng.choice([0.0, 0.1]),
-            storage=rng.choice([0.0, 0.1]),
-            gpu=np.zeros(10),
-            replica=rng.uniform(-1, 1, C),
-        )
-        bound = price_out(instance, table, cuts, prices, 1, links=links).bound
-        assert bound < OPTIMA[2.0]
-        best = max(best, bound)
-    assert best > 0.0
+    instance, sets = published(), budget(2, 2)
+    table = routing_table(
+        instance, CORRECTED, sets, make_columns(instance, largest_degree_only=not links)
+    )
+    # With one degree a pair, link rows cut off whole plans: prices that only safe arithmetic bears.
+    relaxed = relax(instance, table, CORRECTED, links=True, deadline=np.inf)
+    assert relaxed.prices is not None and (links or relaxed.bound > OPTIMA[2.0])
+    rng, bounds = np.random.default_rng(0), []
+    for scale in np.linspace(0.0, 1.0, 200):
+        # Prices of the last program with an error, rooms cheap or dear by deployment.
+        wrong = [each * np.exp(scale * rng.normal(size=np.shape(each))) for each in relaxed.prices]
+        prices = Prices(*wrong)._replace(spent=scale * rng.random(), storage=scale * rng.random())
+        bounds.append(price_out(instance, table, list(relaxed.cuts), prices, 1, links=links).bound)
+    assert 0.0 < max(bounds) < OPTIMA[2.0]
 
 
 def test_an_instance_without_a_plan_is_bounded_by_infinity():

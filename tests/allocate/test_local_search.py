@@ -26,21 +26,25 @@ def test_no_bound_exceeds_what_other_replicas_cost():
     instance, options, table, deadline = searched(2)
     local, rng = LocalSearch(instance, table, options, deadline), np.random.default_rng(0)
     C = len(table.pair)
-    draws = [rng.integers(0, 3, C) * (rng.random(C) < 0.15) * 1.0 for _ in range(30)]
+    draws = [rng.integers(1, 3, C) * (rng.random(C) < 0.3) * 1.0 for _ in range(60)]
     draws = [each for each in draws if local.within(each)]
-    assert len(draws) > 15
-    for replicas in draws[:10]:
-        local.value(replicas)
-        local.value(replicas, ceiling=0.9 * local.value(replicas))  # stopped early
-    values = np.array([local.value(replicas) for replicas in draws])
+    values, served = [], []
+    for replicas in draws:
+        values.append(local.value(replicas))
+        local.value(replicas + np.eye(C)[0], ceiling=0.9 * values[-1])  # stopped early
+        shares = local._shares(replicas)
+        assert shares is not None
+        served.append(shares.unserved < 1e-9)
     bounds = np.array([local._bounds.combined(replicas).item() for replicas in draws])
-    assert np.max(bounds / values) <= 1.0 + 1e-9
+    # Where nobody serves some demand, it is not at the limits of those that do.
+    assert sum(served) > 15
+    assert np.all((bounds / values)[served] <= 1.0 + 1e-6)
     fresh = ShareProgram(instance, table, penalty(table))  # the simplex method from the beginning
     fresh.add_routes(table.most > 0.0)
     fresh.add_cuts(local._program.cuts)
     for replicas, value in zip(draws[:5], values, strict=False):
         fresh.set_replicas(replicas, replicas)
-        assert fresh.solve(deadline) and np.isclose(fresh.value(), value, rtol=1e-6)
+        assert fresh.solve(deadline) and np.isclose(fresh.value(), value, rtol=1e-5)
 
 
 def test_combined_bounds_are_sums_of_changes():
