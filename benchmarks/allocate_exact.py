@@ -16,10 +16,10 @@ import jax.numpy as jnp
 import numpy as np
 from measuring import report, timed
 
-from lpo.allocate.exact import solve_allocation
-from lpo.allocate.generate import generate
 from lpo.allocate.instance import InstanceData
-from lpo.allocate.relaxation import make_relaxation
+from lpo.allocate.instances.generate import generate
+from lpo.allocate.model.exact import solve_allocation
+from lpo.allocate.model.relaxation import make_relaxation
 from lpo.allocate.uncertainty import budget
 from lpo.optim.matrix_layer import matrix_layer
 

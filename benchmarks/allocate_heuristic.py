@@ -13,14 +13,14 @@ from time import perf_counter
 import numpy as np
 from measuring import report
 
-from lpo.allocate.audit import audit
-from lpo.allocate.bound import gap, lower_bound
-from lpo.allocate.exact import solve_allocation
-from lpo.allocate.generate import generate
-from lpo.allocate.heuristic import Heuristic, plan_heuristically
+from lpo.allocate.heuristic.bound import gap, lower_bound
+from lpo.allocate.heuristic.planner import Heuristic, plan_heuristically
 from lpo.allocate.instance import Instance
+from lpo.allocate.instances.generate import generate
+from lpo.allocate.model.exact import solve_allocation
 from lpo.allocate.options import CORRECTED, Options
 from lpo.allocate.uncertainty import Uncertainty, budget
+from lpo.allocate.validate.audit import audit
 
 SEEDS = (42, 0, 1, 2)
 LARGE = (100, 30, 60)

@@ -18,11 +18,11 @@ import numpy as np
 import scipy.sparse as sp
 from measuring import report
 
-from lpo.allocate.exact import solve_program
-from lpo.allocate.generate import generate
 from lpo.allocate.instance import Instance, InstanceData, tokens
+from lpo.allocate.instances.generate import generate
+from lpo.allocate.instances.scaling import scaled
+from lpo.allocate.model.exact import solve_program
 from lpo.allocate.options import make_options
-from lpo.allocate.scaling import scaled
 from lpo.allocate.sweep import ANALYSES, sweep
 from lpo.allocate.sweep.point import Task, settings, solve_point
 from lpo.optim.matrix_milp import solve_matrix

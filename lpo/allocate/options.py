@@ -90,9 +90,7 @@ def make_options(**given: object) -> Options:
         raise InputError(
             f"`{names[0]}` belongs to the corrected profile; {options.profile} is as published"
         )
-    return options._replace(
-        single_placement=True, storage_accounting=StorageAccounting.ROUTE
-    )
+    return options._replace(single_placement=True, storage_accounting=StorageAccounting.ROUTE)
 
 
 CORRECTED = Options()

@@ -104,7 +104,7 @@ def violation_bound(gamma: float, m: int, *, one_sided: bool = False) -> float:
     xi = (1 + eta)/2 with eta symmetric in [-1, 1]. The gamma largest a add up to at least
     $\frac12\sum_r a_r$ and the half of the $2\Gamma - m$ largest, so that
     $B(m, 2\Gamma - m)$ bounds the violation; nothing is promised (1) for gamma < m / 2.
-    `lpo.allocate.shifted` writes the same as a change of the instance.
+    `lpo.allocate.instances.shifted` writes the same as a change of the instance.
 
     Raises InputError on a negative gamma and on m < 1.
     """

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from lpo.allocate.allocation import Allocation
-from lpo.allocate.files import read_instance, read_solution
 from lpo.allocate.instance import Instance, InstanceData, check_instance
+from lpo.allocate.instances.files import read_instance, read_solution
 from lpo.allocate.options import Options, make_options
 from lpo.allocate.uncertainty import Uncertainty, budget
 

@@ -9,18 +9,18 @@ import pandas as pd
 import pytest
 
 from lpo.allocate.allocation import Allocation
-from lpo.allocate.audit import audit
 from lpo.allocate.command import job as command_job
 from lpo.allocate.command import solving, sweeping
 from lpo.allocate.command.checks import validate
 from lpo.allocate.command.config import AllocateConfig, ScaleConfig
 from lpo.allocate.command.job import job
-from lpo.allocate.exact import AllocationInterrupted, Solved, solve_allocation
-from lpo.allocate.files import read_solution, write_instance, write_solution
-from lpo.allocate.generate import generate
+from lpo.allocate.instances.files import read_solution, write_instance, write_solution
+from lpo.allocate.instances.generate import generate
+from lpo.allocate.instances.scaling import SCALES, scaled
+from lpo.allocate.model.exact import AllocationInterrupted, Solved, solve_allocation
 from lpo.allocate.options import Options
-from lpo.allocate.scaling import SCALES, scaled
 from lpo.allocate.uncertainty import budget
+from lpo.allocate.validate.audit import audit
 from lpo.optim.outcome import MilpStatus
 from lpo.runs import RunFolder, run_command
 

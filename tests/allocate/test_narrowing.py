@@ -5,13 +5,13 @@ import itertools
 import numpy as np
 import pytest
 
-from lpo.allocate.generate import generate
-from lpo.allocate.limits import with_limits
+from lpo.allocate.explain.limits import with_limits
+from lpo.allocate.instances.generate import generate
+from lpo.allocate.instances.scaling import scaled
+from lpo.allocate.model.program import build
 from lpo.allocate.narrowing import can_narrow, narrow, plan_exists
 from lpo.allocate.narrowing.subsets import make_subsets, outside, product, trace, tree_of
 from lpo.allocate.options import make_options
-from lpo.allocate.program import build
-from lpo.allocate.scaling import scaled
 from lpo.allocate.sweep.blame import conflicting_limits
 from lpo.allocate.uncertainty import budget
 from lpo.optim.matrix_milp import solve_matrix

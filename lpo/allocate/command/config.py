@@ -41,7 +41,7 @@ class DemandConfig:
 
 @dataclass
 class ScaleConfig:
-    """What the numbers of the instance are multiplied by (`lpo.allocate.scaling`)."""
+    """What the numbers of the instance are multiplied by (`lpo.allocate.instances.scaling`)."""
 
     price: float = 1.0
     budget: float = 1.0

@@ -5,9 +5,9 @@ from dataclasses import asdict
 from lpo.allocate.allocation import Allocation
 from lpo.allocate.command.config import AllocateConfig, ObjectiveKind
 from lpo.allocate.command.problem import Problem
-from lpo.allocate.cost import cost, objective
-from lpo.allocate.exact import Solved
-from lpo.allocate.objectives import Goal, solve_lexicographic, solve_weighted
+from lpo.allocate.model.exact import Solved
+from lpo.allocate.model.objectives import Goal, solve_lexicographic, solve_weighted
+from lpo.allocate.validate.cost import cost, objective
 
 UNITS = {Goal.UNMET: "mean dropped share", Goal.COST: "cost in $", Goal.GPUS: "GPUs"}
 

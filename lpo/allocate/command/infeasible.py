@@ -8,8 +8,8 @@ import pandas as pd
 from lpo.allocate.command.config import AllocateConfig, SolverKind
 from lpo.allocate.command.problem import Problem
 from lpo.allocate.command.solving import without_warnings
-from lpo.allocate.exact import Solved
-from lpo.allocate.repair import Repair, least_relaxation
+from lpo.allocate.explain.repair import Repair, least_relaxation
+from lpo.allocate.model.exact import Solved
 from lpo.runs import Infeasible, RunFolder, print_table
 
 ALL = "all of these"

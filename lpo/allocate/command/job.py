@@ -14,8 +14,8 @@ from lpo.allocate.command.problem import Problem, load_problem, source_of
 from lpo.allocate.command.results import write_results
 from lpo.allocate.command.solving import calibrated, solve
 from lpo.allocate.command.sweeping import run_sweep
-from lpo.allocate.exact import AllocationInterrupted, Solved
-from lpo.allocate.files import read_solution
+from lpo.allocate.instances.files import read_solution
+from lpo.allocate.model.exact import AllocationInterrupted, Solved
 from lpo.errors import InputError
 from lpo.optim.outcome import MilpStatus
 from lpo.runs import RunFolder, tracking

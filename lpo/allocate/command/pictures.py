@@ -16,7 +16,7 @@ def plan_pictures(
 ) -> dict[str, Picture]:
     """Costs, memory and compute in use, tensor-parallel degrees; by the name of their file.
 
-    The tables are those of `lpo.allocate.words`.
+    The tables are those of `lpo.allocate.explain.words`.
     """
     largest = plan.sort_values("rental_usd", ascending=False, kind="stable").head(MOST_ROWS)
     deployments = largest.assign(

@@ -5,15 +5,15 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from lpo.allocate import words
 from lpo.allocate.allocation import Allocation
-from lpo.allocate.audit import Audit, audit
 from lpo.allocate.command.problem import Problem
 from lpo.allocate.command.solving import SOLVER_NAMES
-from lpo.allocate.cost import Cost, cost, objective
-from lpo.allocate.exact import Solved
-from lpo.allocate.files import write_solution
-from lpo.allocate.performance import performance
+from lpo.allocate.explain import words
+from lpo.allocate.instances.files import write_solution
+from lpo.allocate.model.exact import Solved
+from lpo.allocate.validate.audit import Audit, audit
+from lpo.allocate.validate.cost import Cost, cost, objective
+from lpo.allocate.validate.performance import performance
 from lpo.optim.outcome import MilpStatus
 from lpo.runs import ResultTable, RunFolder, print_table
 

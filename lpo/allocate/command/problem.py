@@ -17,11 +17,11 @@ from lpo.allocate.command.config import (
     PresetKind,
     SetKind,
 )
-from lpo.allocate.files import read_instance
-from lpo.allocate.generate import generate
 from lpo.allocate.instance import Instance, check_instance
+from lpo.allocate.instances.files import read_instance
+from lpo.allocate.instances.generate import generate
+from lpo.allocate.instances.scaling import scaled
 from lpo.allocate.options import Options, make_options
-from lpo.allocate.scaling import scaled
 from lpo.allocate.uncertainty import Box, Ellipsoid, Uncertainty, budget
 from lpo.errors import InputError
 
@@ -111,8 +111,8 @@ def source_of(path: str) -> dict[str, Any]:
 
 def _with_demand(cfg: DemandConfig, instance: Instance) -> Instance:
     """Arrivals and lengths from one trace, divided by length, or from one trace a query type."""
-    from lpo.allocate import demand  # readers of traces take half a second to import
-    from lpo.allocate.length_classes import Classes
+    from lpo.allocate.instances import demand  # readers of traces take half a second to import
+    from lpo.allocate.instances.length_classes import Classes
     from lpo.workload.readers import Columns
 
     columns = Columns(cfg.time_column, cfg.context_column, cfg.generated_column)

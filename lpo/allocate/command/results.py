@@ -2,15 +2,15 @@
 
 import pandas as pd
 
-from lpo.allocate import words
 from lpo.allocate.allocation import Allocation
 from lpo.allocate.command.config import AllocateConfig
 from lpo.allocate.command.pictures import front_picture, plan_pictures
 from lpo.allocate.command.plan import SHOWN_ROWS, Plan, headline, plan_notes
 from lpo.allocate.command.problem import Problem
-from lpo.allocate.compare import changes
-from lpo.allocate.explain import binding_limits, demand_prices
-from lpo.allocate.fixed import solve_fixed
+from lpo.allocate.explain import words
+from lpo.allocate.explain.binding import binding_limits, demand_prices
+from lpo.allocate.explain.compare import changes
+from lpo.allocate.explain.fixed import solve_fixed
 from lpo.runs import Picture, Report, ResultTable, RunFolder, environment, print_table, write_report
 
 FIRST = 12  # binding limits on the terminal

@@ -7,17 +7,17 @@ from contextlib import contextmanager
 import numpy as np
 
 from lpo.allocate.allocation import Allocation
-from lpo.allocate.bound import lower_bound
 from lpo.allocate.command.checks import plain_cost
 from lpo.allocate.command.config import AllocateConfig, MethodKind
 from lpo.allocate.command.goals import solve_goals
 from lpo.allocate.command.problem import Problem, uncertainty_of
-from lpo.allocate.cost import cost, objective
-from lpo.allocate.exact import AllocationInterrupted, Solved, solve_allocation
-from lpo.allocate.heuristic import plan_heuristically
-from lpo.allocate.performance import USED
-from lpo.allocate.routing_table import check_heuristic
+from lpo.allocate.heuristic.bound import lower_bound
+from lpo.allocate.heuristic.planner import plan_heuristically
+from lpo.allocate.heuristic.routing_table import check_heuristic
+from lpo.allocate.model.exact import AllocationInterrupted, Solved, solve_allocation
 from lpo.allocate.uncertainty import gamma_for
+from lpo.allocate.validate.cost import cost, objective
+from lpo.allocate.validate.performance import USED
 from lpo.errors import InputError
 from lpo.optim.outcome import MilpStatus
 

@@ -9,10 +9,10 @@ from lpo.allocate.command.config import AllocateConfig
 from lpo.allocate.command.plan import Plan
 from lpo.allocate.command.problem import Problem, uncertainty_of
 from lpo.allocate.command.solving import solve
-from lpo.allocate.front import non_dominated
 from lpo.allocate.options import CORRECTED, make_options
-from lpo.allocate.stress import Policy, stress
-from lpo.allocate.stress_table import limits_table, stress_table
+from lpo.allocate.validate.front import non_dominated
+from lpo.allocate.validate.stress import Policy, stress
+from lpo.allocate.validate.stress_table import limits_table, stress_table
 from lpo.runs import progress
 
 OWN = "this plan"

@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from lpo.allocate.instance import InstanceData
+from lpo.allocate.model.program import Program
 from lpo.allocate.narrowing.rounds import Rounds
 from lpo.allocate.narrowing.set_costs import SLACK, parts_of
-from lpo.allocate.program import Program
 from lpo.optim.matrix_program import MatrixProgram, feasible_point
 
 MOST_TYPES = 8  # 3^I sums for two deployments

@@ -12,10 +12,10 @@ from typing import NamedTuple
 import numpy as np
 
 from lpo.allocate.instance import InstanceData
+from lpo.allocate.model.program import Program
 from lpo.allocate.narrowing.set_costs import SetTerms, best_first, parts_of, set_costs
 from lpo.allocate.narrowing.set_costs import set_terms as make_terms
 from lpo.allocate.narrowing.subsets import Subsets, Tree, make_subsets, outside, trace, tree_of
-from lpo.allocate.program import Program
 from lpo.optim.matrix_program import MatrixProgram
 
 _TRIES = 10  # prices of the budget

@@ -7,10 +7,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lpo.allocate.coefficients import alone
 from lpo.allocate.instance import InstanceData
+from lpo.allocate.model.coefficients import alone
+from lpo.allocate.model.program import Program
 from lpo.allocate.narrowing.subsets import Subsets
-from lpo.allocate.program import Program
 from lpo.optim.matrix_program import MatrixProgram
 
 SLACK = 1e-7  # relative, that rounding may take

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from lpo.allocate.scaling import SCALES
+from lpo.allocate.instances.scaling import SCALES
 from lpo.errors import InputError
 
 LOOSER_UP = ("budget", "delay_limit", "error_limit", "memory", "compute", "storage")
@@ -17,7 +17,7 @@ MEMORY = ("avg_memory_util", "max_memory_util")
 
 
 class Axis(NamedTuple):
-    """A scale of `lpo.allocate.scaling.scaled`, the column that shows it, its values ascending."""
+    """A scale of `lpo.allocate.scaled`, the column that shows it, its values ascending."""
 
     scale: str
     column: str

@@ -1,9 +1,9 @@
 """Which limits leave a point of a sweep without a plan, when each type has one place."""
 
+from lpo.allocate.explain.limits import with_limits
 from lpo.allocate.instance import InstanceData
-from lpo.allocate.limits import with_limits
+from lpo.allocate.model.program import Program
 from lpo.allocate.narrowing import plan_exists
-from lpo.allocate.program import Program
 from lpo.optim.conflict import irreducible
 from lpo.optim.matrix_milp import solve_matrix
 from lpo.optim.matrix_program import feasibility

@@ -5,11 +5,11 @@ from collections.abc import Mapping
 import numpy as np
 
 from lpo.allocate.allocation import Allocation, gpus
-from lpo.allocate.cost import cost, objective
 from lpo.allocate.instance import Instance, tokens
 from lpo.allocate.options import Options
-from lpo.allocate.performance import USED, performance
 from lpo.allocate.uncertainty import Uncertainty
+from lpo.allocate.validate.cost import cost, objective
+from lpo.allocate.validate.performance import USED, performance
 
 _BEFORE_DEGREES = (
     "total_cost",

@@ -8,12 +8,12 @@ from typing import NamedTuple
 import numpy as np
 
 from lpo.allocate.allocation import Allocation
-from lpo.allocate.exact import AllocationInterrupted, Solved, solve_program, solved_from
 from lpo.allocate.instance import Instance, InstanceData
+from lpo.allocate.instances.scaling import scaled
+from lpo.allocate.model.exact import AllocationInterrupted, Solved, solve_program, solved_from
+from lpo.allocate.model.program import Program, build
 from lpo.allocate.narrowing import can_narrow, narrow
 from lpo.allocate.options import Options
-from lpo.allocate.program import Program, build
-from lpo.allocate.scaling import scaled
 from lpo.allocate.sweep.analyses import Analysis
 from lpo.allocate.sweep.blame import conflicting_limits
 from lpo.allocate.sweep.columns import row_of_plan

@@ -5,16 +5,16 @@ from time import perf_counter
 from typing import Any
 
 from lpo.allocate.allocation import Allocation
-from lpo.allocate.exact import Solved
 from lpo.allocate.instance import Instance
+from lpo.allocate.instances.scaling import scaled
+from lpo.allocate.model.exact import Solved
 from lpo.allocate.options import CORRECTED, Options
-from lpo.allocate.scaling import scaled
 from lpo.allocate.sweep.analyses import Analysis
 from lpo.allocate.sweep.columns import row_of_plan
 from lpo.allocate.sweep.order import Answer, Ask, Infeasible, loosest, row_order
 from lpo.allocate.sweep.point import Point, Settings, Task, settings, solve_point
+from lpo.allocate.sweep.workers import Workers, some_workers, usable_cores
 from lpo.allocate.uncertainty import Uncertainty
-from lpo.allocate.workers import Workers, some_workers, usable_cores
 from lpo.errors import InputError
 from lpo.optim.outcome import MilpStatus
 

@@ -1,0 +1,1 @@
+"""Plans and lower bounds for instances beyond exact reach. docs/allocate_heuristic.md."""

@@ -1,0 +1,1 @@
+"""Instances: presets and generators, files, traces, scaled and shifted numbers."""

@@ -1,0 +1,1 @@
+"""The allocation program row by row; exact plans, the relaxation, other objectives."""
