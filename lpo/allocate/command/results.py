@@ -11,6 +11,7 @@ from lpo.allocate.explain import words
 from lpo.allocate.explain.binding import binding_limits, demand_prices
 from lpo.allocate.explain.compare import changes
 from lpo.allocate.explain.fixed import solve_fixed
+from lpo.allocate.explain.performance_table import performance_table
 from lpo.runs import Picture, Report, ResultTable, RunFolder, environment, print_table, write_report
 
 FIRST = 12  # binding limits on the terminal
@@ -31,6 +32,12 @@ def write_results(
     if cfg.stress.enabled:
         more, picture, missing = _stress(folder, cfg, problem, plan)
         tables, pictures, notes = tables | more, pictures | picture, notes + missing
+    tables["performance"] = ResultTable(
+        "Models on tiers",
+        "Delay on one GPU and error, least and largest of the query types, as expected; worst: "
+        "with the whole deviation. degrees: at which the weights fit.",
+        performance_table(problem.instance),
+    )
     for name, table in tables.items():
         folder.write_table(name, table.data)
     for name, picture in pictures.items():
