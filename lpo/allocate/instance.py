@@ -93,6 +93,7 @@ _AXES = {"I": "query_types", "J": "models", "K": "tiers"}
 _POSITIVE, _NOT_NEGATIVE, _SHARE = "positive and finite", "finite and at least 0", "in [0, 1]"
 _LIMIT = "at least 0 (infinite: no limit)"
 
+LARGEST = 1e30  # of a finite number, so that products of a few stay finite
 RULES: dict[str, tuple[str, str]] = {
     "weights_gb": ("J", _POSITIVE),
     "kv_gb_per_token": ("J", _NOT_NEGATIVE),
@@ -129,7 +130,7 @@ def check_instance(instance: Instance) -> Instance:
     """Return the instance with float64 arrays of the right shapes, after checking every number.
 
     Raises InputError, one line, on the first field with a wrong shape or a number that `RULES`
-    does not allow, on names that are empty or repeated, on degrees that are not ascending whole
+    does not allow or that is beyond `LARGEST`, on names that are empty or repeated, on degrees that are not ascending whole
     numbers of at least 1, and on a negative uncertainty budget.
     """
     problem = first_problem(instance)
@@ -184,6 +185,8 @@ def _problem_of(values: Any, axes: str, allowed: str, instance: Instance) -> str
         _SHARE: (numbers >= 0.0) & (numbers <= 1.0),
         _LIMIT: numbers >= 0.0,
     }[allowed]
+    if np.all(good):
+        good, allowed = (numbers <= LARGEST) | np.isinf(numbers), f"at most {LARGEST:g}"
     if np.all(good):
         return None
     index = tuple(int(i) for i in np.argwhere(~good)[0])

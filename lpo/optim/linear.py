@@ -8,7 +8,7 @@ import numpy as np
 
 from lpo.errors import InputError
 from lpo.optim.highs import loaded as loaded
-from lpo.optim.matrix_program import MatrixProgram, feasibility
+from lpo.optim.matrix_program import MatrixProgram, feasibility, rows_hold_at_zero
 from lpo.optim.outcome import TOLERANCE, MilpStatus
 
 
@@ -81,6 +81,8 @@ def _prepared(program: MatrixProgram, time_limit_s: float | None) -> Any:
 
 def _solved(solver: Any, program: MatrixProgram, time_limit_s: float | None) -> LinearResult:
     kind = highspy.HighsModelStatus
+    if not len(program.cost) and not rows_hold_at_zero(program):
+        return LinearResult(MilpStatus.INFEASIBLE)  # HiGHS calls it empty, whatever its rows
     solver.run()
     status = solver.getModelStatus()
     if status in (kind.kOptimal, kind.kModelEmpty):

@@ -18,6 +18,8 @@ from lpo.optim.matrix_program import (
     feasibility,
     feasible_point,
     fix,
+    rows_hold_at_zero,
+    whole_bounds,
     without_rows,
 )
 from lpo.optim.outcome import Interrupted, LicenceRefused, MilpStatus, Outcome
@@ -84,11 +86,11 @@ def solve_matrix(
     settings = check_settings(solver, time_limit_s, gap, threads)
     if groups is not None:
         conflict = partial(_conflict_of_rows, program, groups)
-    smaller, kept, fixed = drop_fixed(program)
+    smaller, kept, fixed = drop_fixed(whole_bounds(program))
     known = None if start is None else start[kept]
     if start is not None and _contradicts(start, kept, fixed):
         known = None
-    smaller = absorb(smaller)
+    smaller = whole_bounds(absorb(smaller))
 
     def expanded(outcome: Outcome) -> Outcome:
         if outcome.x is None:
@@ -119,7 +121,7 @@ def solve_matrix(
         seconds = perf_counter() - clock
         found: tuple[str, ...] = ()
         if outcome.status is MilpStatus.INFEASIBLE and conflict is not None:
-            found, more = conflict(partial(run, **settings._asdict(), start=None))
+            found, more = conflict(partial(_run, run, settings=settings, start=None))
             notes.extend(more)
         return result_of(outcome, name, seconds, found, tuple(notes), smaller.matrix.shape)
     raise AssertionError("HiGHS refuses no licence")
@@ -183,10 +185,10 @@ def _solve(
         if settings.time_limit_s is not None:
             left = settings.time_limit_s - (perf_counter() - clock)
             settings = settings._replace(time_limit_s=max(left, 0.0))
-    outcome = backend(program, **settings._asdict(), start=begin)
+    outcome = _run(backend, program, settings, begin)
     if outcome.status is None:
         # Infeasible or unbounded: without its objective the problem is one of the two no more.
-        free = backend(feasibility(program), **settings._asdict(), start=None)
+        free = _run(backend, feasibility(program), settings, None)
         if free.status in (MilpStatus.OPTIMAL, MilpStatus.FEASIBLE):
             outcome = outcome._replace(status=MilpStatus.UNBOUNDED)
         elif free.status is MilpStatus.INFEASIBLE:
@@ -197,6 +199,23 @@ def _solve(
     if outcome.note:
         notes.append(outcome.note)
     return outcome
+
+
+def _run(
+    backend: Callable[..., Outcome],
+    program: MatrixProgram,
+    settings: _Settings,
+    start: np.ndarray | None,
+) -> Outcome:
+    """Solve by a back end, which is given no program that is decided without it."""
+    if (program.lower > program.upper).any():
+        return Outcome(MilpStatus.INFEASIBLE, None, None, None, 0)
+    if not len(program.cost):
+        if not rows_hold_at_zero(program):
+            return Outcome(MilpStatus.INFEASIBLE, None, None, None, 0)
+        value = program.offset
+        return Outcome(MilpStatus.OPTIMAL, np.zeros(0), value, value, 0)
+    return backend(program, **settings._asdict(), start=start)
 
 
 def _completed(
@@ -220,7 +239,7 @@ def _completed(
         settings = settings._replace(gap=max(settings.gap, 0.1))
     if settings.time_limit_s is not None:
         settings = settings._replace(time_limit_s=0.2 * settings.time_limit_s)
-    outcome = backend(fixed, **settings._asdict(), start=None)
+    outcome = _run(backend, fixed, settings, None)
     if outcome.x is not None:
         return np.where(whole, nearest, outcome.x), ""
     if outcome.status is MilpStatus.INFEASIBLE:

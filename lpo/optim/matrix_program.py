@@ -106,6 +106,23 @@ def drop_fixed(program: MatrixProgram) -> tuple[MatrixProgram, np.ndarray, np.nd
     return smaller, kept, values
 
 
+def whole_bounds(program: MatrixProgram) -> MatrixProgram:
+    """Return the program with bounds of whole variables at whole numbers inside them.
+
+    They may cross then: no whole number lies between.
+    """
+    whole = program.integer
+    lower = np.where(whole, np.ceil(program.lower - 1e-9), program.lower)
+    upper = np.where(whole, np.floor(program.upper + 1e-9), program.upper)
+    return program._replace(lower=lower, upper=upper)
+
+
+def rows_hold_at_zero(program: MatrixProgram) -> bool:
+    """Whether x = 0 keeps every row: all there is to ask of a program without columns."""
+    slack = 1e-9 * (1.0 + np.abs(np.nan_to_num(program.row_upper, posinf=0.0, neginf=0.0)))
+    return bool(((program.row_lower <= slack) & (program.row_upper >= -slack)).all())
+
+
 def without_rows(program: MatrixProgram, rows: np.ndarray) -> MatrixProgram:
     """Return the program without the rows of these indices."""
     kept = np.setdiff1d(np.arange(len(program.row_upper)), rows)

@@ -314,9 +314,15 @@ def test_published_answers(allocate, rodiu_root, overrides, expected):
 @pytest.mark.parametrize(
     ("overrides", "line"),
     [
-        (["instance=nowhere.json"], "instance: nowhere.json given; allowed: generated, or the"),
+        (["instance=nowhere.json"], "instance: nowhere.json given, and there is no such file; allowed: "),
+        (["instance=."], "instance: . given, which is a directory; allowed: generated, or the"),
         (["instance={broken}"], "broken.json: line 2 is no JSON"),
-        (["against=nowhere.json"], "against: nowhere.json given; allowed: null or the path"),
+        (["against=nowhere.json"], "against: nowhere.json given, and there is no such file; allowed: null or"),
+        (
+            ["weights={{rental:0,storage:0,delay:0,unmet:0}}"],
+            "weights: all are 0; allowed: at least one > 0",
+        ),
+        (["demand.trace={trace}"], "demand: the instance has 6 query types and demand.prompt_edges"),
         (["gamma=-1"], "gamma: -1.0 given; allowed: >= 0"),
         (["gamma_error=nan"], "gamma_error: nan given; allowed: >= 0"),
         (["mip_gap=1"], "mip_gap: 1.0 given; allowed: in [0, 1)"),
@@ -333,13 +339,18 @@ def test_published_answers(allocate, rodiu_root, overrides, expected):
         (["profile=reference", "replicas=2"], "`replicas` belongs to the corrected profile"),
         (["violation_probability=.1", "gamma=1"], "gamma: 1.0 given; allowed: null"),
         (["sweep.a=prize", "sweep.b=budget"], "sweep.a: 'prize' given; allowed: price"),
-        (["demand.trace=nowhere.csv"], "demand.trace: nowhere.csv given; allowed: null"),
+        (["demand.trace=nowhere.csv"], "demand.trace: nowhere.csv given, and there is no such file; allowed: null"),
     ],
 )
 def test_bad_input_is_one_line(allocate, tmp_path, overrides, line):
     broken = tmp_path / "broken.json"
     broken.write_text('{"a": 1,\n')
-    code, _, _, err = allocate(*(each.format(broken=broken) for each in overrides))
+    trace = tmp_path / "trace.csv"
+    seconds = pd.to_datetime("2025-01-01") + pd.to_timedelta([0, 60], unit="s")
+    pd.DataFrame({"TIMESTAMP": seconds, "ContextTokens": 300, "GeneratedTokens": 100}).to_csv(
+        trace, index=False
+    )
+    code, _, _, err = allocate(*(each.format(broken=broken, trace=trace) for each in overrides))
     assert code == 2
     assert line in err and err.count("\n") == 1
 

@@ -93,6 +93,29 @@ def test_a_row_of_fixed_columns_that_is_broken_stays():
 
 
 @solvers
+@pytest.mark.parametrize(
+    ("row", "status"), [((-np.inf, 9.0), "optimal"), ((-np.inf, 7.0), "infeasible")]
+)
+def test_a_program_without_free_columns_is_decided_by_its_rows(solver, row, status):
+    given = program([2.0, 1.0], [[1, 1]], [row[0]], [row[1]], [7, 1], [7, 1])
+    result = solve_matrix(given, solver=solver)
+    assert result.status == status
+    if status == "optimal":
+        assert result.objective == result.bound == 15.0
+        assert result.x is not None and result.x.tolist() == [7.0, 1.0]
+
+
+@solvers
+def test_whole_columns_have_whole_bounds(solver):
+    none = program([1.0, 1.0], [[1, 1]], [1.0], [np.inf], [0.5, 0.0], [0.5, 3.0])
+    assert solve_matrix(none, solver=solver).status == "infeasible"
+    given = program([-1.0], [[1.0]], [-np.inf], [9.0], [-3.0], [-0.5])
+    assert solve_matrix(given, solver=solver).objective == pytest.approx(1.0)
+    absorbed = program([1.0, 0.0], [[3, 0], [1, 1]], [1, -np.inf], [np.inf, 9], -5, 5)
+    assert solve_matrix(absorbed, solver=solver).objective == pytest.approx(1.0)
+
+
+@solvers
 def test_starts_are_used_completed_or_refused(solver):
     given = program([-3.0, -2.0, -4.0], [[2, 1, 3], [1, 3, 1]], [-np.inf] * 2, [9, 8], 0, 5)
     for start, note in (

@@ -32,6 +32,8 @@ def validate(cfg: AllocateConfig) -> None:
         check(cfg, key, lambda value: value is None or value >= 0, ">= 0")
     for part in fields(WeightsConfig):
         check(cfg, f"weights.{part.name}", lambda w: 0 <= w < math.inf, ">= 0 and finite")
+    if not any(asdict(cfg.weights).values()):
+        raise InputError("weights: all are 0; allowed: at least one > 0")
     if cfg.objective is ObjectiveKind.lexicographic:
         for part in fields(WeightsConfig):
             check(cfg, f"weights.{part.name}", lambda w: w == 1, "1 (with objective=lexicographic)")
@@ -73,10 +75,16 @@ def check(cfg: AllocateConfig, key: str, allowed: Callable[[Any], bool], words: 
         raise InputError(f"{key}: {given} given; allowed: {words}")
 
 
+def weights_of(cfg: AllocateConfig) -> dict[str, float] | None:
+    """The weights of the parts of the cost, None where the objective has none."""
+    weights = asdict(cfg.weights)
+    plain = cfg.objective is not ObjectiveKind.cost or all(w == 1.0 for w in weights.values())
+    return None if plain else weights
+
+
 def plain_cost(cfg: AllocateConfig) -> bool:
     """Whether the cost in dollars is all that is to be minimised."""
-    weights = asdict(cfg.weights)
-    return cfg.objective is ObjectiveKind.cost and all(w == 1.0 for w in weights.values())
+    return cfg.objective is ObjectiveKind.cost and weights_of(cfg) is None
 
 
 _POSITIVE = (
@@ -105,19 +113,26 @@ def trace_paths(given: Any) -> list[Any]:
 
 def _check_source(cfg: AllocateConfig) -> None:
     """Files are there; one has numbers of its own, so that keys of generated instances are idle."""
-    there: Callable[[Any], bool] = lambda path: path is None or Path(path).is_file()  # noqa: E731
-    check(cfg, "against", there, "null or the path of a file")
-    check(
-        cfg,
-        "demand.trace",
-        lambda given: all(isinstance(path, str) and there(path) for path in trace_paths(given)),
-        "null, the path of a trace, or {query type: path of a trace}",
-    )
+    if cfg.against is not None:
+        _check_file("against", cfg.against, "null or the path of a file")
+    traces = "null, the path of a trace, or {query type: path of a trace}"
+    for path in trace_paths(cfg.demand.trace):
+        _check_file("demand.trace", path, traces)
     if cfg.instance == GENERATED:
         return
-    check(cfg, "instance", there, f"{GENERATED}, or the path of a JSON file")
+    _check_file("instance", cfg.instance, f"{GENERATED}, or the path of a JSON file")
     for key in ("legacy_stream", "size"):
         check(cfg, key, lambda value: not value, "the default, unless instance=generated")
+
+
+def _check_file(key: str, given: Any, allowed: str) -> None:
+    """Raise `InputError`, which says whether there is nothing or a directory, unless it is one."""
+    if isinstance(given, str) and Path(given).is_file():
+        return
+    why = ""
+    if isinstance(given, str):
+        why = ", which is a directory" if Path(given).is_dir() else ", and there is no such file"
+    raise InputError(f"{key}: {given} given{why}; allowed: {allowed}")
 
 
 def _check_uncertainty(cfg: AllocateConfig) -> None:

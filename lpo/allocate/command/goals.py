@@ -13,9 +13,10 @@ UNITS = {Goal.UNMET: "mean dropped share", Goal.COST: "cost in $", Goal.GPUS: "G
 
 
 def solve_goals(cfg: AllocateConfig, problem: Problem, start: Allocation | None) -> Solved:
-    """The plan for `objective` and `weights`; its `objective` is the cost in dollars as ever.
+    """The plan for `objective` and `weights`.
 
-    bound: of the cost among the plans that earlier goals leave; None for weighed costs.
+    Its `objective`, `bound` and `gap` are of the weighted cost where there are weights, else of the
+    cost in dollars among the plans that earlier goals leave.
     """
     settings = {
         "solver": cfg.solver.name,
@@ -25,21 +26,15 @@ def solve_goals(cfg: AllocateConfig, problem: Problem, start: Allocation | None)
     }
     given = (problem.options, problem.uncertainty)
     if cfg.objective is ObjectiveKind.cost:
-        solved = solve_weighted(
+        return solve_weighted(
             problem.instance, asdict(cfg.weights), *given, start=start, **settings
         )
-        if solved.objective is None:
-            return solved
-        note = f"weighed cost {solved.objective:.6g}, bound {solved.bound or 0.0:.6g}"
-        bound = None
-    else:
-        found = solve_lexicographic(problem.instance, *given, **settings)
-        solved = found.solved
-        if solved.allocation is None:
-            return solved
-        note = "; then ".join(f"{UNITS[each.goal]} {each.value:.6g}" for each in found.stages)
-        bound = next((each.bound for each in found.stages if each.goal is Goal.COST), None)
-    assert solved.allocation is not None
+    found = solve_lexicographic(problem.instance, *given, **settings)
+    solved = found.solved
+    if solved.allocation is None:
+        return solved
+    note = "; then ".join(f"{UNITS[each.goal]} {each.value:.6g}" for each in found.stages)
+    bound = next((each.bound for each in found.stages if each.goal is Goal.COST), None)
     usd = objective(cost(problem.instance, solved.allocation, *given), problem.options)
-    gap = None if bound is None else max(usd - bound, 0.0) / usd
+    gap = None if bound is None else max(usd - bound, 0.0) / usd if usd else 0.0
     return solved._replace(objective=usd, bound=bound, gap=gap, notes=(*solved.notes, note))

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from lpo.allocate.allocation import Allocation
-from lpo.allocate.command.problem import Problem
+from lpo.allocate.command.problem import Problem, gammas_of
 from lpo.allocate.command.solving import SOLVER_NAMES
 from lpo.allocate.explain import words
 from lpo.allocate.instances.files import write_solution
@@ -40,11 +40,15 @@ class Plan(NamedTuple):
     def result(self) -> str:
         """How the search ended, in words."""
         gap = f"gap {words.percent(self.metrics['gap'])}"
+        if "weighted_usd" in self.metrics:
+            gap += " of the weighted cost"
         if np.isnan(self.metrics["gap"]):
             return "feasible (gap unknown)"
         if self.solved.status is not MilpStatus.OPTIMAL:
             return f"feasible ({gap})"
-        return "optimal" if self.metrics["gap"] <= SMALL_GAP else f"within mip_gap ({gap})"
+        if self.metrics["gap"] > SMALL_GAP:
+            return f"within mip_gap ({gap})"
+        return "optimal in weighted cost" if "weighted_usd" in self.metrics else "optimal"
 
 
 def write_plan(folder: RunFolder, problem: Problem, solved: Solved) -> Plan:
@@ -107,17 +111,37 @@ def _metrics(problem: Problem, solved: Solved, parts: Cost, checked: Audit) -> d
     assert allocation is not None
     total = objective(parts, problem.options)
     bound = float("nan") if solved.bound is None else solved.bound
+    known = {"lower_bound_usd": bound, "gap": _gap(total, bound)}
+    if problem.weights is not None:
+        weighted = objective(_weighted(parts, problem.weights), problem.options)
+        known = {
+            "lower_bound_usd": float("nan"),
+            "weighted_usd": weighted,
+            "weighted_bound_usd": bound,
+            "gap": _gap(weighted, bound),
+        }
     degrees = instance.tensor_parallel
     return {
         "objective_usd": total,
         **{f"{name}_usd": usd for name, usd in parts._asdict().items()},
-        "lower_bound_usd": bound,
-        "gap": float(np.maximum(total - bound, 0.0)) / total if total else 0.0,
+        **known,
         "gpus": float((allocation.replicas * degrees).sum()),
         "deployments": float((allocation.replicas > 0).sum()),
         "audit_violation": checked.largest,
         "solver_s": solved.seconds,
+        **gammas_of(problem.uncertainty),
     }
+
+
+def _gap(total: float, bound: float) -> float:
+    return float(np.maximum(total - bound, 0.0)) / total if total else 0.0
+
+
+def _weighted(parts: Cost, weights: dict[str, float]) -> Cost:
+    """Each part of the cost times its weight; `storage_model` has that of `storage`."""
+    return Cost(
+        *(usd * weights[name.partition("_")[0]] for name, usd in parts._asdict().items())
+    )
 
 
 def show_plan(plan: Plan) -> None:
@@ -146,8 +170,13 @@ def headline(plan: Plan) -> str:
     """Cost, result, solver and the outcome of the audit, in a line."""
     solved, metrics = plan.solved, plan.metrics
     name = SOLVER_NAMES[solved.solver]
-    bound = metrics["lower_bound_usd"]
-    known = f"no plan costs less than $ {bound:.6g}" if bound == bound else "no lower bound"
+    if "weighted_usd" in metrics:
+        known = f"weighted cost {metrics['weighted_usd']:.6g}"
+        least, bound = "no plan's is less than", metrics["weighted_bound_usd"]
+    else:
+        known, least, bound = "", "no plan costs less than $", metrics["lower_bound_usd"]
+    bounded = f"{least} {bound:.6g}" if bound == bound else "no lower bound"
+    known = f"{known}, {bounded}" if known else bounded
     kept = "keeps every limit" if plan.audit.ok else "BREAKS LIMITS"
     return (
         f"$ {metrics['objective_usd']:.6g}, {plan.result} ({known}); {metrics['gpus']:.0f} GPUs; "

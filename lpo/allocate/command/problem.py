@@ -1,6 +1,7 @@
 """What the configuration asks to be solved: instance, options and uncertainty sets."""
 
 import hashlib
+import math
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from lpo.allocate.command.checks import trace_paths
+from lpo.allocate.command.checks import trace_paths, weights_of
 from lpo.allocate.command.config import (
     GENERATED,
     PUBLISHED_CAP,
@@ -22,7 +23,7 @@ from lpo.allocate.instances.files import read_instance
 from lpo.allocate.instances.generate import generate
 from lpo.allocate.instances.scaling import scaled
 from lpo.allocate.options import Options, make_options
-from lpo.allocate.uncertainty import Box, Ellipsoid, Uncertainty, budget
+from lpo.allocate.uncertainty import Box, Budget, Ellipsoid, Uncertainty, budget
 from lpo.errors import InputError
 
 
@@ -30,6 +31,7 @@ class Problem(NamedTuple):
     """An instance, the model of it, and the sets it is protected against.
 
     sources: path and checksum of every file that was read. notes: what must be said beside a plan.
+    weights: of the parts of the cost in the objective, None for the cost in dollars.
     """
 
     instance: Instance
@@ -37,6 +39,7 @@ class Problem(NamedTuple):
     uncertainty: Uncertainty
     sources: list[dict[str, Any]]
     notes: tuple[str, ...] = ()
+    weights: dict[str, float] | None = None
 
 
 def load_problem(cfg: AllocateConfig) -> Problem:
@@ -67,7 +70,17 @@ def load_problem(cfg: AllocateConfig) -> Problem:
     if cfg.decision_dependent and not (data.impact_delay.any() or data.impact_error.any()):
         notes.append("decision_dependent has no effect: all impact factors of the instance are 0")
     options, sets = options_of(cfg), uncertainty_of(cfg, instance)
-    return Problem(instance, options, sets, sources, tuple(notes))
+    return Problem(instance, options, sets, sources, tuple(notes), weights_of(cfg))
+
+
+def gammas_of(uncertainty: Uncertainty) -> dict[str, float]:
+    """gamma_delay and gamma_error: infinite for a box, not a number for an ellipsoid."""
+    numbers = {
+        name: chosen.gamma if isinstance(chosen, Budget) else math.inf
+        for name, chosen in uncertainty._asdict().items()
+        if not isinstance(chosen, Ellipsoid)
+    }
+    return {f"gamma_{name}": numbers.get(name, math.nan) for name in uncertainty._fields}
 
 
 def options_of(cfg: AllocateConfig) -> Options:
@@ -131,10 +144,15 @@ def _with_demand(cfg: DemandConfig, instance: Instance) -> Instance:
     found = demand.estimate_demand(cfg.trace, classes, **options)
     names = instance.query_types if cfg.query_types is None else tuple(cfg.query_types)
     if len(names) != len(found.query_types):
+        classes = f"{len(found.query_types)} class{'es' * (len(found.query_types) > 1)}"
+        edges = f"demand.prompt_edges and demand.output_edges make {classes} of requests"
+        if cfg.query_types is None:
+            raise InputError(
+                f"demand: the instance has {len(names)} query types and {edges}; set "
+                "demand.query_types=[...] to the types that they are, or other edges"
+            )
         raise InputError(
-            f"demand.query_types: {', '.join(names)} given; allowed: as many names as "
-            "demand.prompt_edges and demand.output_edges make classes, which is "
-            f"{len(found.query_types)}"
+            f"demand.query_types: {', '.join(names)} given, but {edges}; allowed: one name a class"
         )
     if cfg.query_types is None:
         return demand.with_demand(instance, found, by="order")

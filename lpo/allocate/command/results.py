@@ -14,6 +14,7 @@ from lpo.allocate.explain.fixed import solve_fixed
 from lpo.allocate.explain.performance_table import performance_table
 from lpo.runs import Picture, Report, ResultTable, RunFolder, environment, print_table, write_report
 
+PLAIN_DOLLARS = "Prices are of the cost in plain dollars, not of the weighted one."
 FIRST = 12  # binding limits on the terminal
 
 
@@ -65,6 +66,7 @@ def _explanations(problem: Problem, plan: Plan) -> dict[str, ResultTable]:
     instance, options, uncertainty = problem[:3]
     case = (instance, plan.allocation, options, uncertainty)
     fixed = solve_fixed(*case)
+    dollars = "" if problem.weights is None else f" {PLAIN_DOLLARS}"
     found = binding_limits(*case, fixed=fixed)
     found.sort(key=lambda each: 0.0 if each.binding else each.slack_share)
     limits = pd.DataFrame(found)
@@ -73,6 +75,8 @@ def _explanations(problem: Problem, plan: Plan) -> dict[str, ResultTable]:
         tight[["limit", "detail", "right", "unit", "looser", "tighter", "price_unit"]].head(FIRST),
         "binding limits; looser: $ saved by one more of it, these GPUs rented",
     )
+    if dollars:
+        print(f"note: {PLAIN_DOLLARS}")
     if len(tight) > FIRST:
         print(f"and {len(tight) - FIRST} binding limits more in tables/binding.csv")
     return {
@@ -80,13 +84,13 @@ def _explanations(problem: Problem, plan: Plan) -> dict[str, ResultTable]:
             "Limits",
             "Nearest first. looser: dollars that one more of price_unit would save, tighter: that "
             "one less would cost, in the small, with the deployments as they are (inf: they could "
-            "not serve any more).",
+            "not serve any more)." + dollars,
             limits,
         ),
         "demand_prices": ResultTable(
             "Price of demand",
             "Dollars that one more query an hour would cost, and one fewer save, in the small, "
-            "with the deployments as they are.",
+            "with the deployments as they are." + dollars,
             pd.DataFrame(demand_prices(*case, fixed=fixed)),
         ),
     }

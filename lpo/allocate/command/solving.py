@@ -78,7 +78,8 @@ def calibrated(
         used = 0 if solved.allocation is None else most_pairs(solved.allocation)
         if used <= routes:
             note = f"gamma {gamma:g}: each limit is kept but for a probability of "
-            note += f"{cfg.violation_probability:g} (at most {routes} routes a query type)"
+            note += f"{cfg.violation_probability:g} (at most {routes} routes a query type; "
+            note += "independent deviations, as often below as above the middle of their range)"
             return problem._replace(notes=(*problem.notes, note)), solved
         routes, start = used, solved.allocation
 

@@ -54,12 +54,15 @@ def run_sweep(
         folder.write_figure(figure, picture.static, dpi=DPI)
     metrics = _metrics(table)
     result = f"{metrics['with_plan']:.0f} of {metrics['points']:.0f} points have a plan"
+    solved_to = f"Points are solved to mip_gap={cfg.mip_gap:g}"
+    if np.isfinite(metrics["largest_gap"]):
+        solved_to += f"; the largest gap is {metrics['largest_gap']:.2g}"
     reasons = _reasons(table, analysis)
     page = write_report(
         folder,
         Report(
             f"lpo allocate: {name} of {instance.name}, {options.profile}",
-            f"{result}. {_ranges(analysis)}.",
+            f"{result}. {_ranges(analysis)}. {solved_to}.",
             [
                 ResultTable("Points", "Dollars; gap: of the solver.", table),
                 ResultTable("Points without a plan", "Why there is none.", reasons),
@@ -68,6 +71,7 @@ def run_sweep(
         ),
     )
     _show(table, analysis, result, reasons)
+    print(f"note: {solved_to}")
     print(f"report: {page}")
     return {"result": result, "metrics": metrics}
 

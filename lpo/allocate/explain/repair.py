@@ -194,6 +194,6 @@ def _relaxation(instance: Instance, limit: str, to: float) -> Relaxation:
 
 
 def _rounded_up(value: float) -> float:
-    """To six digits; what is within 1e-8 of such a number stays there."""
+    """To six digits; only what a solver cannot know, 1e-10 of it, is dropped."""
     digits = 5 - math.floor(math.log10(value))
-    return round(math.ceil(round(value * 10.0**digits, 2)) / 10.0**digits, max(digits, 0))
+    return round(math.ceil(value * 10.0**digits * (1.0 - 1e-10)) / 10.0**digits, max(digits, 0))

@@ -8,7 +8,13 @@ import numpy as np
 
 from lpo.allocate.allocation import Allocation
 from lpo.allocate.instance import RULES, Instance, InstanceData, first_problem
-from lpo.allocate.instances.json_objects import is_number, read_object, refuse_unknown, write_object
+from lpo.allocate.instances.json_objects import (
+    has_booleans,
+    is_number,
+    read_object,
+    refuse_unknown,
+    write_object,
+)
 from lpo.errors import InputError
 
 SCHEMA = "lpo.robust_allocation.instance/1"
@@ -71,13 +77,17 @@ def read_instance(path: str | Path) -> Instance:
         if not isinstance(given[key], list):
             raise InputError(f"{path}: `{key}` must be a list, got {given[key]!r}.")
     for count, key in _COUNTS.items():
-        if given[count] != len(given[key]):
+        if has_booleans(given[count]) or given[count] != len(given[key]):
             raise InputError(
                 f"{path}: `{count}` is {given[count]}, but `{key}` has {len(given[key])} names."
             )
     for key in _GAMMA.values():
         if not is_number(given[key]) and given[key] is not None:
             raise InputError(f"{path}: `{key}` must be a number or null, got {given[key]!r}.")
+
+    for key in (*_DATA.values(), "tp_degrees"):
+        if has_booleans(given.get(key)):
+            raise InputError(f"{path}: `{key}` must hold numbers, got true or false.")
 
     shapes = {"I": given["I"], "J": given["J"], "K": given["K"]}
     values: dict[str, Any] = {}

@@ -30,6 +30,8 @@ def read_object(path: str | Path) -> dict[str, Any]:
         content = json.loads(text, object_pairs_hook=once, parse_constant=not_finite)
     except FileNotFoundError:
         raise InputError(f"{path}: no such file.") from None
+    except IsADirectoryError:
+        raise InputError(f"{path}: is a directory, not a file.") from None
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: cannot be read: {error}.") from None
     except json.JSONDecodeError as error:
@@ -52,6 +54,11 @@ def refuse_unknown(given: dict[str, Any], known: set[str], path: str | Path) -> 
         raise InputError(
             f"{path}: unknown key `{unknown[0]}`; there are {', '.join(sorted(known))}."
         )
+
+
+def has_booleans(value: Any) -> bool:
+    """Whether a value of JSON, or one in its lists, is true or false."""
+    return isinstance(value, bool) or (isinstance(value, list) and any(map(has_booleans, value)))
 
 
 def is_number(value: Any) -> bool:

@@ -7,9 +7,10 @@ import numpy as np
 
 from lpo.allocate.allocation import Allocation
 from lpo.allocate.instance import Instance, InstanceData
+from lpo.allocate.model import rows
 from lpo.allocate.model.columns import make_columns
 from lpo.allocate.model.program import Program, build
-from lpo.allocate.model.rows import Block, at_risk, ellipsoid_cuts
+from lpo.allocate.model.rows import Block, at_risk, barred, ellipsoid_cuts
 from lpo.allocate.options import CORRECTED, Options
 from lpo.allocate.uncertainty import Ellipsoid, Uncertainty
 from lpo.optim.matrix_milp import MatrixResult, result_of, solve_matrix
@@ -153,21 +154,33 @@ def _explained(
 
     By HiGHS, which has no licence to refuse the program before anything is left out of it.
     """
-    # degrees above the GPUs there are have no column, so that their row could not be blamed
-    free = data._replace(tier_limit=np.full_like(data.tier_limit, np.inf))
-    everything = program.instance._replace(data=free)
-    if not np.isfinite(program.instance.data.tier_limit).any():
-        wide = program
-    else:
-        wide = build(
-            program.instance, program.options, program.uncertainty, columns=make_columns(everything)
-        )
+    # degrees above the GPUs there are have no column, so that their row could not be blamed; routes
+    # that are too slow by themselves have no row
+    counted = np.isfinite(program.instance.data.tier_limit).any()
+    wide = program
+    if counted or program.options.route_limit:
+        free = data._replace(tier_limit=np.full_like(data.tier_limit, np.inf))
+        everything = make_columns(program.instance._replace(data=free))
+        options = program.options._replace(route_limit=False)
+        wide = build(program.instance, options, program.uncertainty, columns=everything)
         cuts = [first_cuts(wide, data, place) for place in ellipsoids(wide)]
+    if not len(wide.columns.degree):
+        note = "No model fits the memory of any tier at any degree."
+        return result._replace(notes=(*result.notes, note))
+    groups = wide.limits()
+    if program.options.route_limit:
+        slow = np.flatnonzero(~wide.within_limit(data))
+        blocks = [*wide.rows(data, wide.numbers(data), tight=False), *cuts]
+        at = sum(block.count for block in blocks) + np.arange(len(slow))
+        cuts = [*cuts, barred(wide.layout, slow)]
+        for type_, name in enumerate(program.instance.query_types):
+            own = at[wide.columns.route_type[slow] == type_]
+            groups[f"delay of {name}"] = np.append(groups[f"delay of {name}"], own)
     again = solve_matrix(
         wide.matrix(data, cuts=cuts, tight=False),
         solver="highs",
         time_limit_s=time_limit_s,
-        groups=wide.limits(),
+        groups=groups,
         threads=1,
     )
     return result._replace(
@@ -197,8 +210,14 @@ def _radius(program: Program, place: int) -> float:
 
 def first_cuts(program: Program, data: InstanceData, place: int) -> Block:
     """Rows that begin a cone: what each exposure risks alone is at most the worst case of all."""
-    each = np.eye(len(program.columns.exposure_type))
-    return _cuts(program, data, place, each)
+    return rows.first_cuts(
+        place,
+        _radius(program, place),
+        data,
+        program.columns,
+        program.layout,
+        program.numbers(data),
+    )
 
 
 def _cuts(program: Program, data: InstanceData, place: int, direction: np.ndarray) -> Block:

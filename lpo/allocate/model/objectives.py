@@ -58,10 +58,10 @@ def solve_lexicographic(
 ) -> Lexicographic:
     """Minimise the first goal, then the second among the best plans of the first, and so on.
 
-    tolerance: how much worse than its best a goal may become for the sake of later ones, relative,
-    at least the gap (each best is only known that well). time_limit_s: of each goal. The search
-    ends at the first goal without a plan. Raises InputError for no goal, one named twice, and
-    ellipsoids.
+    tolerance: how much worse than the value found a goal may become for the sake of later ones,
+    relative, absolute for values below 1 (that value is within `gap` of its best). time_limit_s: of
+    each goal. The search ends at the first goal without a plan. Raises InputError for no goal, one
+    named twice, and ellipsoids.
     """
     goals = [Goal(goal) for goal in order]
     if not goals or len(set(goals)) < len(goals):

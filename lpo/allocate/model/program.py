@@ -56,7 +56,7 @@ class Program(NamedTuple):
         data = self.instance.data if data is None else data
         numbers = self.numbers(data)
         C, R = len(self.columns.degree), len(self.columns.route_type)
-        blocks = [*self.rows(data, numbers), *cuts]
+        blocks = [*self.rows(data, numbers, tight=tight), *cuts]
         heights = np.cumsum([0, *(block.count for block in blocks)])
         row = np.concatenate([b.row + at for b, at in zip(blocks, heights[:-1], strict=True)])
         column = np.concatenate([block.column for block in blocks])
@@ -74,7 +74,7 @@ class Program(NamedTuple):
         if tight:
             upper[share] = largest_share(self.columns, numbers, self.options.replicas)
         if self.options.route_limit:
-            upper[share] *= self._within_limit(data, numbers)
+            upper[share] *= self.within_limit(data)
         if self.layout.active is not None:
             whole = slice(self.layout.active, self.layout.active + C)
             integer[whole], upper[whole] = True, 1.0
@@ -103,10 +103,17 @@ class Program(NamedTuple):
         """The coefficients of `data`."""
         return coefficients(self.columns, data, self.options)
 
-    def rows(self, data: InstanceData, numbers: Coefficients) -> list[Block]:
-        """All rows but the cuts of an ellipsoid."""
+    def rows(self, data: InstanceData, numbers: Coefficients, *, tight: bool = True) -> list[Block]:
+        """All rows but the cuts of an ellipsoid; tight as in `matrix`."""
         return allocation_rows(
-            self.instance, data, self.columns, self.layout, numbers, self.options, self.uncertainty
+            self.instance,
+            data,
+            self.columns,
+            self.layout,
+            numbers,
+            self.options,
+            self.uncertainty,
+            tight=tight,
         )
 
     def objective(self, data: InstanceData, numbers: Coefficients) -> dict[str, list[Any]]:
@@ -170,6 +177,10 @@ class Program(NamedTuple):
             x[layout.active : layout.active + C] = allocation.replicas[where] > 0
         if layout.placed is not None and self.options.single_placement:
             x[layout.placed : layout.placed + R] = share > 0
+            for i in np.flatnonzero(allocation.share.sum(axis=(1, 2, 3)) == 0.0):
+                # a type that is dropped altogether is placed nevertheless
+                there = (columns.route_type == i) & (allocation.replicas[where][c] > 0)
+                x[layout.placed + np.flatnonzero(there)[:1]] = 1.0
         elif layout.placed is not None:
             used = np.bincount(columns.route_exposure, share, len(columns.exposure_type))
             x[layout.placed : layout.placed + len(used)] = used > 0
@@ -189,8 +200,9 @@ class Program(NamedTuple):
                     x[tau + i] = alone(each, 1.0) * np.linalg.norm(kept[own] * risk[own])
         return x
 
-    def _within_limit(self, data: InstanceData, numbers: Coefficients) -> np.ndarray:
-        columns = self.columns
+    def within_limit(self, data: InstanceData) -> np.ndarray:
+        """[R] whether the delay of a route alone, at its worst, keeps the limit of its type."""
+        columns, numbers = self.columns, self.numbers(data)
         factor = alone(self.uncertainty.delay, numbers.kept_delay)[columns.route_exposure]
         worst = numbers.delay + factor * numbers.delay_deviation
         return worst <= data.delay_limit_ms[columns.route_type]

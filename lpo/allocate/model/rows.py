@@ -115,8 +115,13 @@ def allocation_rows(
     numbers: Coefficients,
     options: Options,
     uncertainty: Uncertainty,
+    *,
+    tight: bool = True,
 ) -> list[Block]:
-    """Return all rows but the cuts of an ellipsoid; `data` are the numbers, NumPy or JAX."""
+    """Return all rows but the cuts of an ellipsoid; `data` are the numbers, NumPy or JAX.
+
+    tight: see `Program.matrix`; the limits come first and are the same rows either way.
+    """
     I, types = len(instance.query_types), instance.query_types
     C = len(columns.degree)
     k, i, c = columns.tier, columns.route_type, columns.route_deployment
@@ -180,7 +185,7 @@ def allocation_rows(
                 tuple(f"GPUs of {instance.tiers[tier]}" for tier in counted_tiers),
             )
         )
-    return blocks + _structure(columns, layout, numbers, options, I)
+    return blocks + _structure(columns, layout, numbers, options, I, tight)
 
 
 def objective(
@@ -247,6 +252,29 @@ def ellipsoid_cuts(
     return _block(len(direction), entries, 0.0)
 
 
+def barred(layout: Layout, routes: np.ndarray) -> Block:
+    """Return rows that keep these routes empty."""
+    at = np.arange(len(routes))
+    return _block(len(routes), [(at, layout.share + routes, 1.0)], 0.0)
+
+
+def first_cuts(
+    place: int, radius: float, data: InstanceData, columns: Columns, layout: Layout, numbers: Any
+) -> Block:
+    """Return rows r_i >= radius a_s, one an exposure of type i: what each risks alone."""
+    tau = layout.tau[place]
+    assert tau is not None
+    kept, deviation, _ = _of_kind(place, numbers, data)
+    s, i = columns.route_exposure, columns.route_type
+    values = radius * kept[s] * deviation / layout.unit[place][i]
+    cuts = np.arange(len(columns.exposure_type))
+    entries = [
+        (s, layout.share + np.arange(len(s)), values),
+        (cuts, tau + columns.exposure_type, -1.0),
+    ]
+    return _block(len(cuts), entries, 0.0)
+
+
 def at_risk(
     place: int, share: np.ndarray, columns: Columns, layout: Layout, numbers: Coefficients
 ) -> np.ndarray:
@@ -303,7 +331,12 @@ def _limit(
 
 
 def _structure(
-    columns: Columns, layout: Layout, numbers: Coefficients, options: Options, types: int
+    columns: Columns,
+    layout: Layout,
+    numbers: Coefficients,
+    options: Options,
+    types: int,
+    tight: bool,
 ) -> list[Block]:
     """Links between shares, placements, replicas and what is active."""
     i, c = columns.route_type, columns.route_deployment
@@ -315,7 +348,7 @@ def _structure(
         blocks.append(_block(C, entries, 0.0))
     if layout.placed is not None and options.single_placement:
         z = layout.placed + r
-        cap = largest_share(columns, numbers, options.replicas)
+        cap = largest_share(columns, numbers, options.replicas) if tight else np.ones(R)
         blocks += [
             _block(types, [(i, z, 1.0)], 1.0, equation=True),
             _block(R, [(r, x, 1.0), (r, z, -cap)], 0.0),
@@ -328,7 +361,7 @@ def _structure(
             (np.arange(S), layout.placed + np.arange(S), -1.0),
         ]
         blocks.append(_block(S, entries, 0.0))
-    if options.link_cuts:
+    if options.link_cuts and tight:
         cap = largest_share(columns, numbers, 1)
         blocks.append(_block(R, [(r, x, 1.0), (r, layout.replicas + c, -cap)], 0.0))
     return blocks

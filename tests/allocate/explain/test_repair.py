@@ -2,8 +2,10 @@
 
 import math
 
+import numpy as np
 import pytest
 
+from lpo.allocate.explain import repair
 from lpo.allocate.explain.limits import Relaxation, relaxed, with_limits
 from lpo.allocate.explain.repair import least_relaxation
 from lpo.allocate.instances.scaling import scaled
@@ -145,3 +147,10 @@ def test_words_and_records():
 def test_names_that_cannot_be_relaxed_are_refused(rodiu_cases, limits, message):
     with pytest.raises(InputError, match=message):
         least_relaxation(rodiu_cases("small")[-1].instance, limits=limits)
+
+
+def test_what_is_told_is_never_below_the_least():
+    rng = np.random.default_rng(0)
+    for value in rng.uniform(1e-3, 1e4, 3000):
+        told = repair._rounded_up(float(value))
+        assert value * (1 - 1e-9) <= told <= value * (1 + 1e-5)

@@ -87,6 +87,9 @@ def test_published_files_and_solutions_read_back(rodiu_cases, path, name):
         ({"tp_degrees": [1, 2.5]}, "`tp_degrees` must be ascending whole numbers"),
         ({"budget": "much"}, "`budget` must be one number"),
         ({"name": 3}, "`name` must be text"),
+        ({"C_gpu": [True, 10.0]}, "`C_gpu` must hold numbers, got true or false"),
+        ({"budget": True}, "`budget` must hold numbers, got true or false"),
+        ({"C_gpu": [10.0, 1e31]}, "`C_gpu`[1] (new) must be at most 1e+30, got 1e+31."),
     ],
 )
 def test_a_wrong_instance_is_refused_by_file_and_key(change, keys, message):
@@ -111,6 +114,8 @@ def test_what_is_no_object_is_refused(path, text, message):
     path.write_text(text)
     with pytest.raises(InputError, match=message):
         read_instance(path)
+    with pytest.raises(InputError, match="is a directory"):
+        read_instance(path.parent)
     with pytest.raises(InputError, match="no such file"):
         read_instance(path.with_name("other.json"))
 

@@ -247,6 +247,32 @@ def test_an_infeasible_instance_names_limits_that_conflict(rodiu_cases):
     assert set(solved.conflict) == {"error of Math_Solving", "unmet cap of Math_Solving"}
 
 
+@pytest.mark.parametrize(
+    "given",
+    [{}, {"single_placement": True}, {"profile": "reference"}, {"link_cuts": True}],
+    ids=str,
+)
+def test_the_conflict_names_the_hardware_that_is_too_small(tiny, given):
+    """Ample money and storage, error and delay limits of 1 and without bound: only size is left."""
+    instance = scaled(tiny[0], demand=100.0, budget=1e4, storage=1e4, delay_limit=1e4)
+    instance = instance._replace(data=instance.data._replace(error_limit=np.ones(2)))
+    solved = solve_allocation(instance, make_options(**given), **QUICK)
+    assert solved.status == "infeasible"
+    kinds = {name.partition(" of ")[0] for name in solved.conflict}
+    assert kinds & {"memory", "compute"} and "unmet cap" in kinds
+    assert not kinds & {"budget", "storage", "delay", "error"}
+
+
+def test_the_conflict_names_a_route_that_is_too_slow_and_memory_that_is_none(tiny):
+    slow = scaled(tiny[0], delay_limit=0.05)
+    solved = solve_allocation(slow, make_options(route_limit=True), **QUICK)
+    assert any(name.startswith("delay of") for name in solved.conflict)
+    for sets in (None, Uncertainty(Ellipsoid(1.0), Ellipsoid(1.0))):
+        solved = solve_allocation(scaled(tiny[0], memory=1e-3), uncertainty=sets, **QUICK)
+        assert solved.status == "infeasible"
+        assert any("No model fits" in note for note in solved.notes)
+
+
 def test_licence_refusal_falls_back_to_highs_and_says_so(rodiu_cases):
     if "gurobi" not in BACKENDS:
         pytest.skip("gurobipy is not installed")
