@@ -130,8 +130,9 @@ def check_instance(instance: Instance) -> Instance:
     """Return the instance with float64 arrays of the right shapes, after checking every number.
 
     Raises InputError, one line, on the first field with a wrong shape or a number that `RULES`
-    does not allow or that is beyond `LARGEST`, on names that are empty or repeated, on degrees that are not ascending whole
-    numbers of at least 1, and on a negative uncertainty budget.
+    does not allow or that is finite and beyond `LARGEST`, on names that are empty or repeated, on
+    degrees that are not ascending whole numbers of at least 1, and on a negative uncertainty
+    budget.
     """
     problem = first_problem(instance)
     if problem is not None:

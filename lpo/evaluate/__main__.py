@@ -4,13 +4,16 @@ from collections.abc import Mapping
 from time import perf_counter
 from typing import Any
 
-import pandas as pd
+from lpo.interrupts import loading
 
-from lpo.evaluate.config import EvaluateConfig, run_folders, validate
-from lpo.evaluate.judging import chosen_sets, forecasts, judge
-from lpo.evaluate.results import write_results
-from lpo.evaluate.trained import load_run, on_other_demand
-from lpo.runs import RunFolder, progress, run_command, tracking
+with loading("evaluate"):
+    import pandas as pd
+
+    from lpo.evaluate.config import EvaluateConfig, run_folders, validate
+    from lpo.evaluate.judging import chosen_sets, forecasts, judge
+    from lpo.evaluate.results import write_results
+    from lpo.evaluate.trained import load_run, on_other_demand
+    from lpo.runs import RunFolder, progress, run_command, tracking
 
 
 def job(cfg: EvaluateConfig, folder: RunFolder) -> Mapping[str, Any]:

@@ -50,6 +50,10 @@ class Infeasible(Exception):
         self.parts = parts
 
 
+class _Interrupted(KeyboardInterrupt):
+    """The user stopped a run, which has said so."""
+
+
 def run_command(
     config_name: str, schema: type[CommandConfig], validate: Validate, job: Job
 ) -> NoReturn:
@@ -75,6 +79,8 @@ def run_command(
     except BrokenPipeError:  # `--help | head`: the reader has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = FINISHED
+    except KeyboardInterrupt:
+        code = _complain(config_name, "interrupted", INTERRUPTED)
     sys.exit(code)
 
 
@@ -112,7 +118,7 @@ def _main(
         except (HydraException, OmegaConfBaseException) as error:
             line = explain(error, command, overrides, hydra.config_loader)
             return _complain(command, line, BAD_INPUT)
-        except KeyboardInterrupt:
+        except _Interrupted:
             return INTERRUPTED
 
 
@@ -150,7 +156,7 @@ def _perform(command: str, validate: Validate, job: Job, composed: DictConfig) -
             " to continue",
             INTERRUPTED,
         )
-        raise
+        raise _Interrupted from None
     except Exception as error:
         folder.write_text("error.txt", traceback.format_exc())
         reason = f"{type(error).__name__}: {error}".partition("\n")[0]

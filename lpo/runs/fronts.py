@@ -8,6 +8,8 @@ from matplotlib.figure import Figure
 
 from lpo.runs.style import MARKERS, colours
 
+SAME, NEAR = 0.015, 0.05  # distances of points, in the spans of all
+
 
 def front(
     table: pd.DataFrame, x: str, y: str, point: str, group: str | None, labels: Mapping[str, str]
@@ -21,10 +23,13 @@ def front(
     colour = colours(groups)
     figure = Figure(figsize=(7.5, 4.6), layout="constrained")
     axes = figure.subplots()
-    spans = [float(np.ptp(table[column].to_numpy(np.float64))) or 1.0 for column in (x, y)]
-    named: list[tuple[str, np.ndarray]] = []
+    spans = spans_of(table, x, y)
+    own = [
+        table if group is None else table.loc[table[group].astype(str) == name] for name in groups
+    ]
+    texts = iter(point_names(pd.concat(own), x, y, point, spans))
     for i, name in enumerate(groups):
-        rows = table if group is None else table.loc[table[group].astype(str) == name]
+        rows = own[i]
         across, along = rows[x].to_numpy(np.float64), rows[y].to_numpy(np.float64)
         axes.errorbar(
             across,
@@ -39,12 +44,10 @@ def front(
             capsize=2,
             label=name,
         )
-        for at, height, value in zip(across, along, rows[point], strict=True):
-            text = f"{value:g}"
-            place = np.array([at, height]) / spans
-            if any(text == known and np.hypot(*(place - spot)) < 0.05 for known, spot in named):
-                continue  # the same name once where lines meet
-            named.append((text, place))
+        for at, height in zip(across, along, strict=True):
+            text = next(texts)
+            if not text:
+                continue
             axes.annotate(
                 text,
                 (at, height),
@@ -62,6 +65,29 @@ def front(
     if group is not None:
         figure.legend(title=labels.get(group, group), loc="outside right upper", frameon=False)
     return figure
+
+
+def spans_of(table: pd.DataFrame, x: str, y: str) -> np.ndarray:
+    """[2] the distances that the points spread over, 1 where they do not."""
+    return np.array([float(np.ptp(table[column].to_numpy(np.float64))) or 1.0 for column in (x, y)])
+
+
+def point_names(rows: pd.DataFrame, x: str, y: str, point: str, spans: np.ndarray) -> list[str]:
+    """What is written beside each row's point: its number.
+
+    Points in one place share the name of the first, such as "3, inf"; the others have none. Nor has
+    one near another of the same number, as where lines meet.
+    """
+    names: list[list[str]] = []
+    places = rows[[x, y]].to_numpy(np.float64) / spans
+    for i, text in enumerate(f"{value:g}" for value in rows[point]):
+        names.append([])
+        far = [np.hypot(*(places[i] - place)) for place in places[:i]]
+        if any(text in names[k] and far[k] < NEAR for k in range(i)):
+            continue
+        same = next((k for k in range(i) if names[k] and far[k] < SAME), i)
+        names[same].append(text)
+    return [", ".join(each) for each in names]
 
 
 def intervals_of(rows: pd.DataFrame, column: str) -> np.ndarray | None:

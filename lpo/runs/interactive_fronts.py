@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from lpo.runs.fronts import intervals_of
+from lpo.runs.fronts import intervals_of, point_names, spans_of
 from lpo.runs.style import colours
 
 
@@ -18,7 +18,7 @@ def front(
     groups = [""] if group is None else list(dict.fromkeys(map(str, table[group])))
     colour = colours(groups)
     names = [labels.get(column, column) for column in (x, y, point)]
-    figure = go.Figure()
+    figure, spans = go.Figure(), spans_of(table, x, y)
     for name in groups:
         rows = table if group is None else table.loc[table[group].astype(str) == name]
         line = go.Scatter(
@@ -27,11 +27,12 @@ def front(
             error_x=_bars(rows, x),
             error_y=_bars(rows, y),
             mode="lines+markers+text",
-            text=[f"{value:g}" for value in rows[point]],
+            text=point_names(rows, x, y, point, spans),
+            customdata=[f"{value:g}" for value in rows[point]],
             textposition="top right",
             name=name,
             line={"color": colour[name], "width": 1.5},
-            hovertemplate=f"<b>{names[2]} %{{text}}</b> {name}<br>{names[0]} %{{x:.4g}}<br>"
+            hovertemplate=f"<b>{names[2]} %{{customdata}}</b> {name}<br>{names[0]} %{{x:.4g}}<br>"
             f"{names[1]} %{{y:.5g}}<extra></extra>",
         )
         figure.add_trace(line)

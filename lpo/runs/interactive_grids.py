@@ -60,19 +60,34 @@ def heat_maps(
 
 
 def trends(table: pd.DataFrame, panels: Sequence[Trend], labels: Mapping[str, str]) -> go.Figure:
-    """Lines: one panel a `Trend`; a point names the scale that its line is for."""
+    """Lines: one panel a `Trend`, with a legend of its own; a point names its line's scale too."""
     columns = min(2, len(panels))
     rows = math.ceil(len(panels) / columns)
-    figure = make_subplots(rows, columns, horizontal_spacing=0.1, vertical_spacing=0.25 / rows)
+    figure = make_subplots(rows, columns, horizontal_spacing=0.24, vertical_spacing=0.25 / rows)
     for i, panel in enumerate(panels):
         place: Any = {"row": i // columns + 1, "col": i % columns + 1}
         grid = grid_values(table, panel.x, panel.by, panel.value)
+        legend = "legend" if i == 0 else f"legend{i + 1}"
+        corner: Any = figure.get_subplot(place["row"], place["col"])
+        figure.update_layout(
+            {
+                legend: {
+                    "x": corner.xaxis.domain[1] + 0.01,
+                    "y": corner.yaxis.domain[1],
+                    "xanchor": "left",
+                    "yanchor": "top",
+                    "title": {"text": labels.get(panel.by, panel.by)},
+                    "font": {"size": 10},
+                }
+            }
+        )
         for shade, name, values in zip(line_colours(grid.y.size), grid.y, grid.value, strict=True):
             by = f"{labels.get(panel.by, panel.by)} {name:g}"
             line = go.Scatter(
                 x=grid.x,
                 y=values,
-                name=by,
+                name=f"{name:g}",
+                legend=legend,
                 mode="lines+markers",
                 line={"color": _css(shade), "width": 1.5},
                 marker={"size": 5},
@@ -86,7 +101,7 @@ def trends(table: pd.DataFrame, panels: Sequence[Trend], labels: Mapping[str, st
             )
         figure.update_xaxes(title_text=labels.get(panel.x, panel.x), **place)
         figure.update_yaxes(title_text=labels.get(panel.value, panel.value), **place)
-    return _clean(figure, 340 * rows + 40).update_layout(showlegend=False)
+    return _clean(figure, 340 * rows + 40).update_layout(showlegend=True, margin_r=120)
 
 
 def stacked_bars(

@@ -27,7 +27,8 @@ def surface(
 ) -> Figure:
     """Column `z` over `x` and `y`, coloured by column `colour` (default: z).
 
-    Points without a value are crosses on the floor, and holes in the surface.
+    A face has the colour of the mean of its corners, on a scale from the least to the largest of
+    all points. Points without a value are crosses on the floor, and holes in the surface.
     """
     grid = grid_values(table, x, y, z)
     shades = grid_values(table, x, y, colour or z).value
@@ -35,8 +36,7 @@ def surface(
     across, along = np.meshgrid(grid.x, grid.y)
     figure = Figure(figsize=(8, 5.6), layout="constrained")
     axes: Any = figure.add_subplot(projection="3d", computed_zorder=False)
-    drawn = patches[:-1, :-1] if min(patches.shape) > 1 else shades
-    known = drawn[np.isfinite(drawn)]
+    known = shades[np.isfinite(shades)]
     scale = ScalarMappable(Normalize(*(known.min(), known.max()) if known.size else (0, 1)))
     scale.set_cmap(SEQUENTIAL)
     # Without the shading of a lamp, so that colours are those of the bar beside it.

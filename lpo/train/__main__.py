@@ -4,17 +4,20 @@ from collections.abc import Mapping
 from time import perf_counter
 from typing import Any
 
-from lpo import workload
-from lpo.optim import data_mesh, seed_keys
-from lpo.runs import Checkpoints, RunFolder, run_command, tracking
-from lpo.train.config import TrainConfig, validate
-from lpo.train.methods import train_methods
-from lpo.train.predictors import save_predictors
-from lpo.train.problem import describe, load_workload, make_protocol, make_task
-from lpo.train.results import notes, write_results
-from lpo.train.samples import draw_samples
-from lpo.train.scoring import predict, predict_rules
-from lpo.train.stages import Stages
+from lpo.interrupts import loading
+
+with loading("train"):
+    from lpo import workload
+    from lpo.optim import data_mesh, seed_keys
+    from lpo.runs import Checkpoints, RunFolder, run_command, tracking
+    from lpo.train.config import TrainConfig, validate
+    from lpo.train.methods import train_methods
+    from lpo.train.predictors import save_predictors
+    from lpo.train.problem import describe, load_workload, make_protocol, make_task
+    from lpo.train.results import notes, write_results
+    from lpo.train.samples import draw_samples
+    from lpo.train.scoring import predict, predict_rules
+    from lpo.train.stages import Stages
 
 
 def job(cfg: TrainConfig, folder: RunFolder) -> Mapping[str, Any]:

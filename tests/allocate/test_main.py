@@ -18,6 +18,7 @@ from lpo.allocate.instances.files import read_solution, write_instance, write_so
 from lpo.allocate.instances.generate import generate
 from lpo.allocate.instances.scaling import SCALES, scaled
 from lpo.allocate.model.exact import AllocationInterrupted, Solved, solve_allocation
+from lpo.allocate.model.objectives import solve_weighted
 from lpo.allocate.options import Options
 from lpo.allocate.uncertainty import budget
 from lpo.allocate.validate.audit import audit
@@ -76,6 +77,7 @@ def test_a_plan_of_a_file_is_written_in_numbers_and_in_words(allocate, instance,
     assert sum(metrics[f"{part}_usd"] for part in parts) == pytest.approx(metrics["objective_usd"])
     assert metrics["lower_bound_usd"] <= solved.objective * (1 + 1e-6)
     assert 0 <= metrics["gap"] <= 1e-4
+    assert (metrics["gamma_delay"], metrics["gamma_error"]) == (1, 1)
     assert said["data"][0]["path"] == str(path)
 
     plan, price = table(folder, "plan"), instance.data.price_usd_per_hour
@@ -92,12 +94,32 @@ def test_a_plan_of_a_file_is_written_in_numbers_and_in_words(allocate, instance,
         dropped = types["dropped_share"].to_dict()[name]
         assert own.sum() + dropped == pytest.approx(1)
         assert f"{name} " in "".join(plan["serves"])
+    units = table(folder, "audit").set_index("limit")["unit"].to_dict()
+    assert (units["budget"], units[f"delay of {instance.query_types[0]}"]) == ("$", "ms")
+    assert "more_usd_per_query_h" in table(folder, "demand_prices")
     assert np.all(types["worst_error"] <= types["error_limit"] * (1 + 1e-6))
     costs = table(folder, "costs")
     assert costs["share"].iloc[:-1].sum() == pytest.approx(1)
     names = {path.stem for path in (folder / "figures").iterdir()}
     assert names == {"costs", "use", "tensor_parallel"}
     assert "Llama" in out and "the plan keeps every limit" in out and "report.html" in out
+
+
+def test_a_weighted_cost_has_its_own_bound(allocate, instance):
+    code, folder, out, err = allocate(*SMALL, "gamma=1", "weights.rental=3", "weights.delay=0")
+    assert code == 0, err
+    metrics = summary(folder)["metrics"]
+    weighted = 3 * metrics["rental_usd"] + metrics["unmet_usd"]
+    weighted += metrics["storage_model_usd"] + metrics["storage_data_usd"]
+    assert metrics["weighted_usd"] == pytest.approx(weighted)
+    best = solve_weighted(
+        instance, {"rental": 3, "delay": 0}, uncertainty=budget(1, 1), solver="highs"
+    )
+    assert best.objective == pytest.approx(weighted, rel=2e-4)
+    assert metrics["weighted_bound_usd"] <= weighted * (1 + 1e-9) and metrics["gap"] <= 1e-4
+    assert summary(folder)["result"] == "optimal in weighted cost"
+    assert f"weighted cost {weighted:.6g}, no plan's is less than" in out
+    assert "not of the weighted one" in (folder / "report.html").read_text()
 
 
 def test_configuration_reaches_the_model(allocate, instance):
@@ -123,6 +145,7 @@ def test_configuration_reaches_the_model(allocate, instance):
     expected = solve_allocation(changed, options, budget(np.inf, 0.5))
     assert RunFolder(folder).read_config()["gamma"] == np.inf
     metrics = summary(folder)["metrics"]
+    assert (metrics["gamma_delay"], metrics["gamma_error"]) == (None, 0.5)
     assert metrics["objective_usd"] == pytest.approx(expected.objective, rel=2e-4)
     np.testing.assert_allclose(table(folder, "types")["dropped_cap"], cap)
     assert f"GPUs of {tier}" in set(table(folder, "audit")["limit"])
@@ -269,6 +292,7 @@ def test_a_sweep_of_scales_and_a_multirun_agree(allocate, tmp_path):
     rows = table(folder, "gpu_cost_error").set_index(["gpu_cost_scale", "psi_error"])
     assert set(rows.xs(0.3, level=1)["status"]) == {"infeasible"}
     assert "2 of 4 points have a plan" in out and "cannot hold together" in out
+    assert "solved to mip_gap=0.0001; the largest gap is " in out
     assert summary(folder)["metrics"]["infeasible"] == 2
     code, _, _, err = allocate(
         "-m", *small, "scale.price=0.5,1", f"hydra.sweep.dir={tmp_path / 'many'}"
@@ -314,15 +338,24 @@ def test_published_answers(allocate, rodiu_root, overrides, expected):
 @pytest.mark.parametrize(
     ("overrides", "line"),
     [
-        (["instance=nowhere.json"], "instance: nowhere.json given, and there is no such file; allowed: "),
+        (
+            ["instance=nowhere.json"],
+            "instance: nowhere.json given, and there is no such file; allowed: ",
+        ),
         (["instance=."], "instance: . given, which is a directory; allowed: generated, or the"),
         (["instance={broken}"], "broken.json: line 2 is no JSON"),
-        (["against=nowhere.json"], "against: nowhere.json given, and there is no such file; allowed: null or"),
+        (
+            ["against=nowhere.json"],
+            "against: nowhere.json given, and there is no such file; allowed: null or",
+        ),
         (
             ["weights={{rental:0,storage:0,delay:0,unmet:0}}"],
             "weights: all are 0; allowed: at least one > 0",
         ),
-        (["demand.trace={trace}"], "demand: the instance has 6 query types and demand.prompt_edges"),
+        (
+            ["demand.trace={trace}"],
+            "demand: the instance has 6 query types and demand.prompt_edges",
+        ),
         (["gamma=-1"], "gamma: -1.0 given; allowed: >= 0"),
         (["gamma_error=nan"], "gamma_error: nan given; allowed: >= 0"),
         (["mip_gap=1"], "mip_gap: 1.0 given; allowed: in [0, 1)"),
@@ -339,7 +372,10 @@ def test_published_answers(allocate, rodiu_root, overrides, expected):
         (["profile=reference", "replicas=2"], "`replicas` belongs to the corrected profile"),
         (["violation_probability=.1", "gamma=1"], "gamma: 1.0 given; allowed: null"),
         (["sweep.a=prize", "sweep.b=budget"], "sweep.a: 'prize' given; allowed: price"),
-        (["demand.trace=nowhere.csv"], "demand.trace: nowhere.csv given, and there is no such file; allowed: null"),
+        (
+            ["demand.trace=nowhere.csv"],
+            "demand.trace: nowhere.csv given, and there is no such file; allowed: null",
+        ),
     ],
 )
 def test_bad_input_is_one_line(allocate, tmp_path, overrides, line):

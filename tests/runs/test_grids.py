@@ -81,7 +81,9 @@ def test_trends_have_a_line_a_value_and_a_cross_for_each_missing_point(table):
     crosses = [line for line in left.lines if line.get_marker() == "x"]
     assert sorted(float(x) for line in crosses for x in np.asarray(line.get_xdata())) == [1.0, 3.0]
     assert any(line.get_linestyle() == "--" for line in left.lines)
-    assert len(traces(interactive_grids.trends(table, panels, LABELS))) == 4 + 3
+    lines = traces(interactive_grids.trends(table, panels, LABELS))
+    assert [line.legend for line in lines] == ["legend"] * 4 + ["legend2"] * 3
+    assert [line.name for line in lines[4:]] == ["1", "2", "3"]
 
 
 def test_stacked_bars_add_up_and_mark_what_is_missing(table):
@@ -109,6 +111,8 @@ def test_surfaces_mark_missing_points_and_are_seen_from_below(table):
     twin = traces(interactive_grids.surface(table, "a", "b", "cost", LABELS))
     assert len(twin[1].x) == 10
     assert list(twin[2].text) == ["infeasible", "time limit"]
+    low, high = figure.axes[1].get_ylim()
+    assert (low, high) == pytest.approx((10.2, 30.3))  # of all points, also where faces are means
     flat = table.loc[table["b"] == 0.2]
     assert surfaces.surface(flat, "a", "b", "cost", LABELS).axes
 
@@ -130,6 +134,10 @@ def test_fronts_have_intervals_and_one_line_a_group():
     numbers = [text.get_text() for text in figure.axes[0].texts]
     assert numbers == ["0", "1", "2"]  # both laws have the same points: named once
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["uniform", "beta"]
-    twin = traces(interactive_fronts.front(table, "rate", "usd", "gamma", "law", {}))
+    args = (table, "rate", "usd", "gamma", "law", {})
+    twin = traces(interactive_fronts.front(*args))
     assert [trace.name for trace in twin] == ["uniform", "beta"]
     assert list(twin[0].error_x.array) == pytest.approx([0.2] * 3)
+    table.loc[2, ["rate", "usd"]] = table.loc[1, ["rate", "usd"]].to_numpy()
+    assert [text.get_text() for text in fronts.front(*args).axes[0].texts] == ["0", "1, 2", "2"]
+    assert list(traces(interactive_fronts.front(*args))[0].text) == ["0", "1, 2", ""]

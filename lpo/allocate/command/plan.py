@@ -9,6 +9,7 @@ from lpo.allocate.allocation import Allocation
 from lpo.allocate.command.problem import Problem, gammas_of
 from lpo.allocate.command.solving import SOLVER_NAMES
 from lpo.allocate.explain import words
+from lpo.allocate.explain.limits import KINDS
 from lpo.allocate.instances.files import write_solution
 from lpo.allocate.model.exact import Solved
 from lpo.allocate.validate.audit import Audit, audit
@@ -101,9 +102,17 @@ def _tables(
         "audit": ResultTable(
             "Audit",
             "Every limit of the model at the plan, without a solver; violation is relative.",
-            words.audit_table(checked),
+            _with_units(words.audit_table(checked)),
         ),
     }
+
+
+def _with_units(table: pd.DataFrame) -> pd.DataFrame:
+    """The audit with the unit of left and right, "" for rows that have none."""
+    kinds = [str(limit).partition(" of ")[0] for limit in table["limit"]]
+    units = [KINDS[kind].unit if kind in KINDS else "" for kind in kinds]
+    table.insert(list(table.columns).index("right") + 1, "unit", units)
+    return table
 
 
 def _metrics(problem: Problem, solved: Solved, parts: Cost, checked: Audit) -> dict[str, float]:
@@ -139,9 +148,7 @@ def _gap(total: float, bound: float) -> float:
 
 def _weighted(parts: Cost, weights: dict[str, float]) -> Cost:
     """Each part of the cost times its weight; `storage_model` has that of `storage`."""
-    return Cost(
-        *(usd * weights[name.partition("_")[0]] for name, usd in parts._asdict().items())
-    )
+    return Cost(*(usd * weights[name.partition("_")[0]] for name, usd in parts._asdict().items()))
 
 
 def show_plan(plan: Plan) -> None:

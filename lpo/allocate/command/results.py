@@ -15,6 +15,7 @@ from lpo.allocate.explain.performance_table import performance_table
 from lpo.runs import Picture, Report, ResultTable, RunFolder, environment, print_table, write_report
 
 PLAIN_DOLLARS = "Prices are of the cost in plain dollars, not of the weighted one."
+PER_QUERY = {"more": "more_usd_per_query_h", "less": "less_usd_per_query_h"}
 FIRST = 12  # binding limits on the terminal
 
 
@@ -89,9 +90,10 @@ def _explanations(problem: Problem, plan: Plan) -> dict[str, ResultTable]:
         ),
         "demand_prices": ResultTable(
             "Price of demand",
-            "Dollars that one more query an hour would cost, and one fewer save, in the small, "
+            "Dollars that one more query an hour would cost (more_usd_per_query_h), and one fewer "
+            "save (less_...), in the small, "
             "with the deployments as they are." + dollars,
-            pd.DataFrame(demand_prices(*case, fixed=fixed)),
+            pd.DataFrame(demand_prices(*case, fixed=fixed)).rename(columns=PER_QUERY),
         ),
     }
 

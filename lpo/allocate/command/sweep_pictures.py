@@ -146,9 +146,11 @@ def _memory(case: _Case) -> Picture | None:
 
 def _surface(case: _Case) -> Picture:
     arguments = (case.table, case.a, case.b, "total_cost", case.labels)
-    return _picture(
-        "Cost over both scales", "Crosses on the floor: no plan.", surface, arguments, "surface"
+    caption = (
+        "Crosses on the floor: no plan. Among the figures, a face has the colour of the "
+        "mean of its corners."
     )
+    return _picture("Cost over both scales", caption, surface, arguments, "surface")
 
 
 PICTURES: dict[str, Callable[[_Case], Picture | None]] = {
