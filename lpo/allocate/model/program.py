@@ -14,14 +14,8 @@ from lpo.allocate.allocation import Allocation
 from lpo.allocate.instance import Instance, InstanceData
 from lpo.allocate.model.coefficients import Coefficients, alone, coefficients, largest_share
 from lpo.allocate.model.columns import Columns, make_columns
-from lpo.allocate.model.rows import (
-    Block,
-    Layout,
-    allocation_rows,
-    at_risk,
-    make_layout,
-    objective,
-)
+from lpo.allocate.model.layout import Layout, make_layout
+from lpo.allocate.model.rows import Block, allocation_rows, at_risk, objective
 from lpo.allocate.options import CORRECTED, Options, Profile
 from lpo.allocate.uncertainty import Budget, Uncertainty, budget
 from lpo.optim.matrix_program import MatrixProgram
