@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from lpo.errors import InputError
-from lpo.runs import CommandConfig
+from lpo.runs import CommandConfig, check
 from lpo.train.config import WorkloadConfig, WorkloadKind
 
 DecisionKind = Enum("DecisionKind", ["relaxed", "rounded", "exact"])
@@ -78,15 +78,9 @@ def validate(cfg: EvaluateConfig) -> None:
     run_folders(cfg)
     positive: Callable[[Any], bool] = lambda value: value is None or value > 0  # noqa: E731
     for key in ("seeds", "replan", "demand_scale", "time_limit_s"):
-        _check(cfg, key, positive, "> 0")
-    _check(cfg, "gap", lambda gap: 0 <= gap < 1, "in [0, 1)")
-    _check(cfg, "decisions", bool, f"some of {', '.join(DecisionKind.__members__)}")
+        check(cfg, key, positive, "> 0")
+    check(cfg, "gap", lambda gap: 0 <= gap < 1, "in [0, 1)")
+    check(cfg, "decisions", bool, f"some of {', '.join(DecisionKind.__members__)}")
     demand = cfg.workload
     if demand is not None and demand.name is WorkloadKind.trace and not demand.path:
         raise InputError("workload.path: None given; allowed: the file of a trace (docs/data.md)")
-
-
-def _check(cfg: EvaluateConfig, key: str, allowed: Callable[[Any], bool], words: str) -> None:
-    value = getattr(cfg, key)
-    if not allowed(value):
-        raise InputError(f"{key}: {value} given; allowed: {words}")

@@ -4,8 +4,9 @@ Names are loaded when they are asked for: programs of matrices need neither JAX 
 take seconds to load.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from lpo.lazy import lazily
 
 if TYPE_CHECKING:
     from lpo.optim.backend import Backend as Backend
@@ -29,31 +30,28 @@ if TYPE_CHECKING:
     from lpo.optim.training import run as run
     from lpo.optim.training import seed_keys as seed_keys
 
-_HOMES = {
-    "Backend": "backend",
-    "LayerSolution": "backend",
-    "Status": "backend",
-    "ConvexLayer": "layer",
-    "MilpResult": "milp",
-    "solve_milp": "milp",
-    "MilpStatus": "outcome",
-    "Shard": "sharding",
-    "batch_sharding": "sharding",
-    "check_devices": "sharding",
-    "data_mesh": "sharding",
-    "replicate": "sharding",
-    "unsharded": "sharding",
-    "Diverged": "training",
-    "Segment": "training",
-    "Training": "training",
-    "adam": "training",
-    "fit": "training",
-    "run": "training",
-    "seed_keys": "training",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"lpo.optim.{_HOMES[name]}"), name)
+__getattr__ = lazily(
+    __name__,
+    {
+        "Backend": "backend",
+        "LayerSolution": "backend",
+        "Status": "backend",
+        "ConvexLayer": "layer",
+        "MilpResult": "milp",
+        "solve_milp": "milp",
+        "MilpStatus": "outcome",
+        "Shard": "sharding",
+        "batch_sharding": "sharding",
+        "check_devices": "sharding",
+        "data_mesh": "sharding",
+        "replicate": "sharding",
+        "unsharded": "sharding",
+        "Diverged": "training",
+        "Segment": "training",
+        "Training": "training",
+        "adam": "training",
+        "fit": "training",
+        "run": "training",
+        "seed_keys": "training",
+    },
+)

@@ -1,7 +1,9 @@
 """What every command shares: configuration shell, run folder, checkpoints, tracking, tables."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from lpo.lazy import lazily
+from lpo.runs.checks import check as check
 from lpo.runs.command import Infeasible as Infeasible
 from lpo.runs.command import run_command as run_command
 from lpo.runs.environment import environment as environment
@@ -20,11 +22,5 @@ from lpo.runs.tracking import tracking as tracking
 if TYPE_CHECKING:
     from lpo.runs.checkpoints import Checkpoints as Checkpoints
 
-
-def __getattr__(name: str) -> Any:
-    """`Checkpoints` when it is asked for: Orbax and JAX take a second that not all have to wait."""
-    if name == "Checkpoints":
-        from lpo.runs.checkpoints import Checkpoints
-
-        return Checkpoints
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+# Orbax and JAX take a second that not every command has to wait
+__getattr__ = lazily(__name__, {"Checkpoints": "checkpoints"})

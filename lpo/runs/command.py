@@ -25,6 +25,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from lpo.errors import InputError
+from lpo.interrupts import INTERRUPTED
 from lpo.runs.environment import environment
 from lpo.runs.experiments import check_experiments, chosen_experiments, find_conf
 from lpo.runs.explain import explain, explain_value, unknown_key
@@ -33,7 +34,7 @@ from lpo.runs.help import help_text
 from lpo.runs.resume import prepare
 from lpo.runs.schema import CommandConfig
 
-FINISHED, FAILED, BAD_INPUT, INFEASIBLE, INTERRUPTED = 0, 1, 2, 3, 130
+FINISHED, FAILED, BAD_INPUT, INFEASIBLE = 0, 1, 2, 3
 
 Validate = Callable[[Any], None]
 Job = Callable[[Any, RunFolder], Mapping[str, Any]]

@@ -1,13 +1,10 @@
 """Typed configuration of `python -m lpo.train`, and the checks that types cannot express."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any
 
-from lpo.errors import InputError
 from lpo.optim import check_devices
-from lpo.runs import CommandConfig
+from lpo.runs import CommandConfig, check
 
 WorkloadKind = Enum("WorkloadKind", ["synthetic", "azure", "trace"])
 ProtocolKind = Enum("ProtocolKind", ["lead_time", "honest", "paper"])
@@ -180,46 +177,44 @@ def validate(cfg: TrainConfig) -> None:
     Raises `InputError` with the key, what was given and what is allowed.
     """
     for key in _POSITIVE:
-        _check(cfg, key, lambda value: value is None or value > 0, "> 0")
+        check(cfg, key, lambda value: value is None or value > 0, "> 0")
     for key in _NOT_NEGATIVE:
-        _check(cfg, key, lambda value: value >= 0, ">= 0")
+        check(cfg, key, lambda value: value >= 0, ">= 0")
     for key in _batches(cfg):
         words = f"a multiple of devices, which is {cfg.devices}"
-        _check(cfg, key, lambda size: size % cfg.devices == 0, words)
+        check(cfg, key, lambda size: size % cfg.devices == 0, words)
     check_devices(cfg.devices)
-    _check(cfg, "robust.mix", lambda mix: 0 <= mix <= 1, "in [0, 1]")
-    _check(cfg, "robust.clip", lambda clip: 0 < clip < 1, "in (0, 1)")
-    _check(cfg, "forecast.dropout", lambda rate: 0 <= rate < 1, "in [0, 1)")
-    _check(cfg, "forecast.widths", lambda sizes: all(size > 0 for size in sizes), "sizes > 0")
-    _check(
-        cfg, "forecast.hidden", lambda sizes: len(sizes) == 2 and min(sizes) > 0, "two sizes > 0"
-    )
-    _check(cfg, "diffusion.t_fine", lambda t: 0.001 < t < 1, "in (0.001, 1)")
+    check(cfg, "robust.mix", lambda mix: 0 <= mix <= 1, "in [0, 1]")
+    check(cfg, "robust.clip", lambda clip: 0 < clip < 1, "in (0, 1)")
+    check(cfg, "forecast.dropout", lambda rate: 0 <= rate < 1, "in [0, 1)")
+    check(cfg, "forecast.widths", lambda sizes: all(size > 0 for size in sizes), "sizes > 0")
+    check(cfg, "forecast.hidden", lambda sizes: len(sizes) == 2 and min(sizes) > 0, "two sizes > 0")
+    check(cfg, "diffusion.t_fine", lambda t: 0.001 < t < 1, "in (0.001, 1)")
     grid_steps = cfg.diffusion.grid_steps
-    _check(
+    check(
         cfg,
         "diffusion.fine_steps",
         lambda steps: steps < grid_steps,
         f"below diffusion.grid_steps, which is {grid_steps}",
     )
-    _check(cfg, "forecast.levels", _are_levels, "ascending levels in (0, 1)")
+    check(cfg, "forecast.levels", _are_levels, "ascending levels in (0, 1)")
     newsvendor = (
         cfg.provision.name is TaskKind.capacity and cfg.provision.preset is Preset.newsvendor
     )
     if newsvendor and cfg.forecast.head is HeadKind.quantile:
         fractile = cfg.provision.c_under / (cfg.provision.c_under + cfg.provision.c_over)
-        _check(
+        check(
             cfg,
             "forecast.levels",
             lambda levels: levels[0] <= fractile <= levels[-1],
             f"levels that enclose the critical fractile {fractile:.4g}",
         )
     if cfg.workload.name is WorkloadKind.trace:
-        _check(cfg, "workload.path", bool, "the file of a trace (docs/data.md)")
-    _check(cfg, "protocol.context", lambda bins: bins >= 7, "at least 7, which the rules look at")
-    _check(cfg, "diffusion.quality_windows", lambda count: count >= 10, "at least 10")
+        check(cfg, "workload.path", bool, "the file of a trace (docs/data.md)")
+    check(cfg, "protocol.context", lambda bins: bins >= 7, "at least 7, which the rules look at")
+    check(cfg, "diffusion.quality_windows", lambda count: count >= 10, "at least 10")
     if cfg.workload.name is WorkloadKind.azure:
-        _check(
+        check(
             cfg,
             "workload.tokens",
             lambda tokens: tokens is TokensKind.context,
@@ -227,19 +222,19 @@ def validate(cfg: TrainConfig) -> None:
         )
     if cfg.protocol.name is not ProtocolKind.lead_time:
         for key, value in FIXED_BINS.items():
-            _check(
+            check(
                 cfg,
                 f"protocol.{key}",
                 lambda given, value=value: given == value,
                 f"{value:g} (under protocol {cfg.protocol.name.name})",
             )
-        _check(
+        check(
             cfg,
             "provision.name",
             lambda name: name is TaskKind.capacity,
             f"capacity (under protocol {cfg.protocol.name.name}; fleet needs lead_time)",
         )
-        _check(
+        check(
             cfg,
             "provision.preset",
             lambda preset: preset is not Preset.newsvendor,
@@ -280,12 +275,3 @@ def _batches(cfg: TrainConfig) -> list[str]:
 
 def _are_levels(levels: list[float]) -> bool:
     return bool(levels) and levels == sorted(set(levels)) and 0 < levels[0] <= levels[-1] < 1
-
-
-def _check(cfg: TrainConfig, key: str, allowed: Callable[[Any], bool], words: str) -> None:
-    value: Any = cfg
-    for name in key.split("."):
-        value = getattr(value, name)
-    if not allowed(value):
-        given = value.name if isinstance(value, Enum) else value
-        raise InputError(f"{key}: {given} given; allowed: {words}")

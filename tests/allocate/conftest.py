@@ -7,10 +7,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
+from scipy.optimize import linprog
 
 from lpo.allocate.allocation import Allocation
 from lpo.allocate.instance import Instance, InstanceData, check_instance
 from lpo.allocate.instances.files import read_instance, read_solution
+from lpo.allocate.model.program import Program
 from lpo.allocate.options import Options, make_options
 from lpo.allocate.uncertainty import Uncertainty, budget
 
@@ -104,3 +106,23 @@ def tiny() -> tuple[Instance, Allocation]:
     replicas[0, 0, 0] = replicas[1, 1, 1] = 1  # small on old, TP 1; large on new, TP 2
     share[0, 0, 0, 0], share[0, 1, 1, 1], share[1, 1, 1, 1] = 0.5, 0.45, 1.0
     return instance, Allocation(replicas, share, np.array([0.05, 0.0]))
+
+
+@pytest.fixture(scope="session")
+def by_linprog():
+    """Value of a program without wholeness, all degrees and dual variables, by SciPy."""
+
+    def value(program: Program) -> float:
+        matrix = program.matrix()
+        equal = matrix.row_lower == matrix.row_upper
+        assert np.all(np.isinf(matrix.row_lower[~equal]))
+        return linprog(
+            matrix.cost,
+            A_ub=matrix.matrix[np.flatnonzero(~equal)],
+            b_ub=matrix.row_upper[~equal],
+            A_eq=matrix.matrix[np.flatnonzero(equal)],
+            b_eq=matrix.row_upper[equal],
+            bounds=np.stack([matrix.lower, matrix.upper], axis=1),
+        ).fun
+
+    return value

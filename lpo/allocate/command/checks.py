@@ -3,7 +3,6 @@
 import math
 from collections.abc import Callable
 from dataclasses import asdict, fields
-from enum import Enum
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from lpo.allocate.command.config import (
 )
 from lpo.allocate.sweep import ANALYSES, Analysis, make_analysis
 from lpo.errors import InputError
+from lpo.runs import check
 
 
 def validate(cfg: AllocateConfig) -> None:
@@ -63,16 +63,6 @@ def validate(cfg: AllocateConfig) -> None:
     _check_source(cfg)
     _check_uncertainty(cfg)
     _check_sweep(cfg)
-
-
-def check(cfg: AllocateConfig, key: str, allowed: Callable[[Any], bool], words: str) -> None:
-    """Raise `InputError` unless the value of `key` (dots lead into nested ones) is allowed."""
-    value: Any = cfg
-    for name in key.split("."):
-        value = getattr(value, name)
-    if not allowed(value):
-        given = value.name if isinstance(value, Enum) else value
-        raise InputError(f"{key}: {given} given; allowed: {words}")
 
 
 def weights_of(cfg: AllocateConfig) -> dict[str, float] | None:

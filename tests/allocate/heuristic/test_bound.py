@@ -4,7 +4,6 @@ import json
 
 import numpy as np
 import pytest
-from scipy.optimize import linprog
 
 from lpo.allocate.heuristic.bound import BoundKind, lower_bound
 from lpo.allocate.heuristic.column_generation import relax
@@ -15,7 +14,7 @@ from lpo.allocate.instances.files import read_instance
 from lpo.allocate.instances.generate import generate
 from lpo.allocate.model.columns import make_columns
 from lpo.allocate.model.program import build
-from lpo.allocate.options import CORRECTED, Options, make_options
+from lpo.allocate.options import CORRECTED, make_options
 from lpo.allocate.uncertainty import Box, Ellipsoid, Uncertainty, budget
 from lpo.errors import InputError
 
@@ -24,21 +23,6 @@ OPTIMA = {0.0: 326.96506, 1.0: 349.86391, 2.0: 355.79474, 50.0: 356.89331}
 
 def published(seed: int = 42):
     return generate("robust", seed, legacy_stream=True)
-
-
-def whole_program(instance, options: Options, uncertainty) -> float:
-    """Value of the exact program without wholeness: all degrees, all dual variables."""
-    matrix = build(instance, options, uncertainty).matrix()
-    equal = matrix.row_lower == matrix.row_upper
-    assert np.all(np.isinf(matrix.row_lower[~equal]))
-    return linprog(
-        matrix.cost,
-        A_ub=matrix.matrix[np.flatnonzero(~equal)],
-        b_ub=matrix.row_upper[~equal],
-        A_eq=matrix.matrix[np.flatnonzero(equal)],
-        b_eq=matrix.row_upper[equal],
-        bounds=np.stack([matrix.lower, matrix.upper], axis=1),
-    ).fun
 
 
 @pytest.mark.parametrize("name", ["small", "default"])
@@ -63,7 +47,7 @@ def test_published_relaxation(rodiu_root, name):
         (make_options(route_limit=True, horizon_consistent=True), budget(0.3, 4.0)),
     ],
 )
-def test_largest_degree_and_cuts_are_the_whole_relaxation(options, uncertainty):
+def test_largest_degree_and_cuts_are_the_whole_relaxation(options, uncertainty, by_linprog):
     instance = generate("robust", 5)
     data = instance.data
     tier_limit = np.where(np.arange(10) == 9, 6.0, data.tier_limit)
@@ -72,12 +56,12 @@ def test_largest_degree_and_cuts_are_the_whole_relaxation(options, uncertainty):
     instance = instance._replace(data=data)
     bound = lower_bound(instance, options, uncertainty, links=False)
     assert bound.kind is BoundKind.RELAXATION
-    assert bound.value == pytest.approx(whole_program(instance, options, uncertainty), rel=1e-7)
+    assert bound.value == pytest.approx(by_linprog(build(instance, options, uncertainty)), rel=1e-7)
 
 
-def test_links_are_those_of_the_program_and_more():
+def test_links_are_those_of_the_program_and_more(by_linprog):
     instance, sets = published(), budget(50, 50)
-    linked = whole_program(instance, make_options(link_cuts=True), sets)
+    linked = by_linprog(build(instance, make_options(link_cuts=True), sets))
     assert linked == pytest.approx(338.2752, abs=1e-4)
     bound = lower_bound(instance)
     assert bound.kind is BoundKind.LINKED

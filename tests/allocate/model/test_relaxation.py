@@ -6,7 +6,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from scipy.optimize import linprog
 
 from lpo.allocate.instance import InstanceData
 from lpo.allocate.model.program import build
@@ -28,22 +27,8 @@ def arrays(data: InstanceData) -> InstanceData:
     return InstanceData(*(jnp.asarray(part) for part in data))
 
 
-def by_linprog(program) -> float:
-    """Value of a program without wholeness, by SciPy."""
-    matrix = program.matrix()
-    equal = matrix.row_lower == matrix.row_upper
-    return linprog(
-        matrix.cost,
-        A_ub=matrix.matrix[np.flatnonzero(~equal)],
-        b_ub=matrix.row_upper[~equal],
-        A_eq=matrix.matrix[np.flatnonzero(equal)],
-        b_eq=matrix.row_upper[equal],
-        bounds=np.stack([matrix.lower, matrix.upper], axis=1),
-    ).fun
-
-
 @pytest.mark.parametrize("name", ["small", "default"])
-def test_value_is_the_published_one(rodiu_cases, rodiu_root, name):
+def test_value_is_the_published_one(rodiu_cases, rodiu_root, name, by_linprog):
     published = json.loads((rodiu_root / f"instance_{name}.json").read_text())
     expected = published["lp_relaxation_corrected"]
     instance = rodiu_cases(name)[0].instance
@@ -55,7 +40,7 @@ def test_value_is_the_published_one(rodiu_cases, rodiu_root, name):
 
 
 @pytest.mark.parametrize("gamma", [0.0, 0.5, 1.0, 2.5])
-def test_the_largest_degree_is_enough_for_every_budget(rodiu_cases, gamma):
+def test_the_largest_degree_is_enough_for_every_budget(rodiu_cases, gamma, by_linprog):
     """The proof is in docs/allocate.md: all degrees, by SciPy, have the same value."""
     instance, sets = rodiu_cases("small")[0].instance, budget(gamma, gamma)
     cost = float(make_relaxation(instance, sets, ridge=1e-5)(arrays(instance.data)).cost)
