@@ -68,17 +68,24 @@ def bench_robust() -> None:
     dim = PROBLEM.layout.window
     model, grid = diffusion.score_network(dim, sde=sde), diffusion.make_grid(sde)
     adversary = robust.make_adversary(
-        model, sde, grid, PROBLEM.scaler, dim, LOSS, robust.AdversarySettings()
+        model,
+        sde,
+        grid,
+        workload.linear_space(PROBLEM.scaler).to_tokens,
+        dim,
+        LOSS,
+        robust.AdversarySettings(),
     )
-    training = robust.dro_diffusion(adversary, LOSS, epochs=15)
+    inner = robust.mixed(robust.adversarial_imagination(adversary), LOSS)
+    training = robust.outer_epochs(inner, LOSS, epochs=15)
     key = jax.random.PRNGKey(0)
     nominal = robust.Nominal(
         model.init(key),
         jax.tree.map(jnp.float32, diffusion.make_coefficients(sde, grid.times)),
         jnp.asarray(workload.standardise(PROBLEM.train, PROBLEM.scaler)),
     )
-    state = training.init(key, PREDICTOR.init(key), nominal)
     data = robust.RobustData(WINDOWS, nominal)
+    state = training.init(key, PREDICTOR.init(key), data)
     compile_s, warm_s = measure(partial(training.update, key), state, data)
     setting = "10 ascent steps on 512 paths, 1024 windows, 100 descent steps, 40 bins"
     report("robust_epoch/rate", "epochs/s", (1 / warm_s, None), None, setting)

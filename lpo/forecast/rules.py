@@ -1,4 +1,4 @@
-"""No-learning baselines. At most one number of each is tuned, on the training part only.
+"""Reference rows: rules that learn nothing, and two classical fits, on the training part only.
 
 A learned method that does not beat the mean of 7 has learned nothing useful. docs/forecast.md.
 """
@@ -10,6 +10,8 @@ import numpy as np
 from scipy.optimize import minimize_scalar
 
 from lpo.errors import InputError
+from lpo.forecast.quantile_regression import fit_linear_quantile
+from lpo.forecast.time_of_day import fit_time_of_day
 
 RECENT = 7  # inputs of the mean and maximum rules, the input length of the 3D-Learning paper
 RULES = (
@@ -22,6 +24,8 @@ RULES = (
     "constant",
     "constant_mean",
     "exp_smoothing",
+    "linear_quantile",
+    "time_of_day",
 )
 CANDIDATES = 33  # grid points of the one-dimensional search before its refinement
 
@@ -30,14 +34,16 @@ Predict: TypeAlias = Callable[[Array, Array], Array]
 
 
 class Rule(NamedTuple):
-    """A named rule: predict(history [..., context], target [...]) -> forecast [...], tokens.
+    """A named rule: predict(history [..., context], target [...], clock) -> forecast [...], tokens.
 
     Only the oracle reads the target. Where targets have an axis of slots, [..., horizon], the
-    forecast has it too and is the same for every slot, the oracle's excepted.
+    forecast has it too and is the same for every slot, the oracle's excepted. clock: second of day
+    of each target, NaN where unknown, None (as when left out) where all are; only time_of_day
+    reads it.
     """
 
     name: str
-    predict: Predict
+    predict: Callable[..., Array]
 
 
 def fit_rules(
@@ -47,6 +53,8 @@ def fit_rules(
     cost: Callable[[Array, Array], Array],
     decide: Callable[[Array], Array],
     names: Collection[str] = RULES,
+    fractile: float | None = None,
+    train_clock: np.ndarray | None = None,
 ) -> list[Rule]:
     """Return rules, those with a parameter tuned to the least total cost on the training part.
 
@@ -54,11 +62,15 @@ def fit_rules(
     [..., horizon] for decisions over several slots. cost: (capacity, demand) -> cost and decide:
     forecast -> capacity, of the decision task, on NumPy arrays; each pair's cost must be least
     where the forecast meets the target, as for any plug-in optimum. names: the rules wanted, in the
-    order of `RULES` whatever theirs; only these are tuned.
+    order of `RULES` whatever theirs; only these are tuned. fractile: the level of demand that the
+    best capacity covers, None where the task has none. train_clock: second of day of each target.
 
     oracle: the target. last: the last input. mean7, max7: of the last 7 inputs. mean7_tuned,
     max7_tuned: the same times the best factor. constant: the best constant. constant_mean: the
     training mean. exp_smoothing: exponential smoothing over the context with the best rate.
+    linear_quantile: quantile autoregression of log demand. time_of_day: quantile by hour. These two
+    are left out where targets have slots or the task has no fractile, time_of_day also without a
+    `train_clock`.
 
     Raises InputError on a context below 7, mismatched shapes, or training data without demand.
     """
@@ -71,6 +83,11 @@ def fit_rules(
             f"`train_history` must be [..., context >= {RECENT}] and `train_target` [...] or "
             "[..., horizon], "
             f"got {history.shape} and {target.shape}."
+        )
+    if train_clock is not None and train_clock.shape != target.shape:
+        raise InputError(
+            "`train_clock` must have the shape of `train_target`, "
+            f"got {train_clock.shape} and {target.shape}."
         )
     if not (history.any() and target.any()):
         raise InputError("the training part must have demand, it is zero throughout.")
@@ -102,8 +119,17 @@ def fit_rules(
         "constant_mean": lambda: _constant(float(target.mean())),
         "exp_smoothing": smoothing,
     }
-    oracle = [Rule("oracle", lambda history, target: target)] if "oracle" in names else []
-    return oracle + [Rule(name, forecast(fit())) for name, fit in fits.items() if name in names]
+    if fractile is not None and not slots:
+        fits["linear_quantile"] = lambda: _of_history(
+            fit_linear_quantile(history, target, fractile)
+        )
+    rules = [Rule(name, _clockless(forecast(fit()))) for name, fit in fits.items() if name in names]
+    if "oracle" in names:
+        rules.insert(0, Rule("oracle", _clockless(lambda history, target: target)))
+    if "time_of_day" in names and fractile is not None and train_clock is not None and not slots:
+        by_hour = fit_time_of_day(train_clock, target, fractile)
+        rules.append(Rule("time_of_day", _by_clock(by_hour)))
+    return rules
 
 
 def mean7(history: Array, target: Array) -> Array:
@@ -128,6 +154,20 @@ def exp_smoothing(rate: float) -> Predict:
         return history @ (weights / weights.sum())
 
     return predict
+
+
+def _of_history(predict: Callable[[Array], Array]) -> Predict:
+    return lambda history, target: predict(history)
+
+
+def _clockless(predict: Predict) -> Callable[..., Array]:
+    return lambda history, target, clock=None: predict(history, target)
+
+
+def _by_clock(predict: Callable[[Array], Array]) -> Callable[..., Array]:
+    return lambda history, target, clock=None: predict(
+        np.full(history.shape[:-1], np.nan) if clock is None else clock
+    )
 
 
 def _every_slot(predict: Predict) -> Predict:

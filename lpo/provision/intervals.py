@@ -26,8 +26,11 @@ def seed_interval(values: np.ndarray) -> Interval:
 
 
 def ratio_of_sums(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
-    """sum(numerator) / sum(denominator) over the last axis; NaN where the denominator sums to 0."""
-    below = denominator.sum(axis=-1)
+    """sum(numerator) / sum(denominator) over the last axis; NaN where the denominator sums to 0.
+
+    `denominator` is broadcast to the shape of `numerator`.
+    """
+    below = np.broadcast_to(denominator, numerator.shape).sum(axis=-1)
     return np.divide(
         numerator.sum(axis=-1), below, out=np.full_like(below, np.nan), where=below != 0
     )

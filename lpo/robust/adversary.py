@@ -10,7 +10,6 @@ from jax import Array
 
 from lpo.diffusion import (
     VPSDE,
-    Coefficients,
     EpsFn,
     Grid,
     ScoreModel,
@@ -24,7 +23,7 @@ from lpo.optim import Shard, unsharded
 from lpo.robust.constraint import dual_step, growth_of, step_back
 from lpo.robust.importance import advantage, clipped_surrogate, log_ratio
 from lpo.robust.objective import WindowLoss
-from lpo.workload import Scaler, unstandardise
+from lpo.robust.outer import Nominal
 
 Estimator = Literal["pathwise", "ppo"]
 Budget = Literal["eps_mse", "likelihood"]
@@ -68,18 +67,6 @@ class AdversaryState(NamedTuple):
     alpha: Array
 
 
-class Nominal(NamedTuple):
-    """What the adversary may not change.
-
-    `theta`: the pretrained score model; `coefs`: the reverse kernel on the whole grid, calibrated
-    to it (`lpo.diffusion.calibrate`); `windows`: standardised real windows [n, d].
-    """
-
-    theta: Any
-    coefs: Coefficients
-    windows: Array
-
-
 class Adversary(NamedTuple):
     """The functions of an inner maximiser, all for one seed.
 
@@ -99,18 +86,18 @@ def make_adversary(
     model: ScoreModel,
     sde: VPSDE,
     grid: Grid,
-    scaler: Scaler,
+    to_tokens: Callable[[Array], Array],
     dim: int,
-    loss: WindowLoss,
+    payoff: WindowLoss,
     settings: AdversarySettings,
     *,
     shard: Shard = unsharded,
 ) -> Adversary:
-    """Build the inner maximiser of `loss(params, windows in tokens) -> [B]`.
+    """Build the inner maximiser of `payoff(params, windows in tokens) -> [B]`.
 
     Reverse paths start from noise under the *nominal* model down to times[K] of `grid`; only the
-    last K steps are the adversary's. Windows leave the standardised space by the train scaler alone
-    and are cut at zero demand, never re-scaled. `shard` splits paths and draws over devices.
+    last K steps are the adversary's. Windows leave the model's space by `to_tokens`
+    (`lpo.workload.Space`), never re-scaled. `shard` splits paths and draws over devices.
     """
     t_fine = float(grid.times[grid.fine])
     budgets = {"eps_mse": eps_mse, "likelihood": likelihood_loss}
@@ -126,9 +113,6 @@ def make_adversary(
             coarse_key, eps_of(nominal.theta), count, dim, grid, nominal.coefs, shard=shard
         )
         return x_k, shard(jax.random.normal(noise_key, (grid.fine, count, dim)), axis=1)
-
-    def tokens(x0: Array) -> Array:
-        return jnp.maximum(unstandardise(x0, scaler), 0.0)
 
     def init(nominal: Nominal) -> AdversaryState:
         alpha = jnp.full((), settings.dual_start, jnp.float32)
@@ -152,7 +136,7 @@ def make_adversary(
         def paths(theta: Any) -> tuple[Array, Array]:
             """Window losses [B] and trajectories of a model on the epoch's starts and noises."""
             x0, trajectory = sample_fine(eps_of(theta), x_k, noise, nominal.coefs)
-            return loss(params, tokens(x0)), trajectory
+            return payoff(params, to_tokens(x0)), trajectory
 
         def log_ratio_to(theta: Any, trajectory: Array) -> Callable[[Any], tuple[Array, Array]]:
             eps_old = trajectory_eps(eps_of(theta), trajectory, nominal.coefs)
@@ -213,6 +197,6 @@ def make_adversary(
 
     def sample(key: Array, theta: Any, nominal: Nominal, count: int) -> Array:
         x_k, noise = starts(key, nominal, count)
-        return tokens(sample_fine(eps_of(theta), x_k, noise, nominal.coefs)[0])
+        return to_tokens(sample_fine(eps_of(theta), x_k, noise, nominal.coefs)[0])
 
     return Adversary(init, ascend, sample)

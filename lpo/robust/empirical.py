@@ -1,5 +1,6 @@
 """Empirical risk: MSE, DFL and DFL-matched are one update with other losses and starts."""
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -13,7 +14,10 @@ from lpo.robust.objective import WindowLoss
 
 
 class Windows(NamedTuple):
-    """Real windows in tokens, float32: `train` [n, window] and `validation` [m, window]."""
+    """Windows in tokens, float32: real ones, `train` [n, window] and `validation` [m, window].
+
+    `validation` may be [sets, m, window]: the validation part beside shifted copies of it.
+    """
 
     train: Array
     validation: Array
@@ -41,17 +45,15 @@ def draw_rows(key: Array, windows: Array, count: int) -> Array:
 def descend(
     state: PredictorState,
     optimiser: optax.GradientTransformation,
-    loss: WindowLoss,
-    windows: Array,
-    key: Array | None,
+    losses_of: Callable[[Any], Array],
 ) -> tuple[PredictorState, Array]:
-    """One gradient step on a batch's mean loss. Returns also the losses [B] before it.
+    """One gradient step on the mean of `losses_of(params)` [B]; returns also the losses before it.
 
-    Dropout is on when `key` is given.
+    What `losses_of` returns may be weighted or perturbed losses, as a robust method wants them.
     """
 
     def mean_loss(params: Any) -> tuple[Array, Array]:
-        losses = loss(params, windows, key)
+        losses = losses_of(params)
         return jnp.mean(losses), losses
 
     gradient, losses = jax.grad(mean_loss, has_aux=True)(state.params)
@@ -65,11 +67,16 @@ def validate(
 ) -> tuple[PredictorState, dict[str, Array]]:
     """Keep the current parameters as `best` when their validation loss is the least so far.
 
-    Without a validation part (protocol `paper`) the last parameters are the best.
+    Over several sets it is the geometric mean of the sets' mean losses, in which a tenth less on
+    one set counts as much as on another, however costly. Without a validation part (protocol
+    `paper`) the last parameters are the best.
     """
     if data.validation.shape[0] == 0:
         return state._replace(best=state.params), {}
-    validation_loss = jnp.mean(loss(state.params, data.validation))
+    window = data.validation.shape[-1]
+    losses = loss(state.params, data.validation.reshape(-1, window))
+    by_set = jnp.mean(losses.reshape(data.validation.shape[:-1]), axis=-1)
+    validation_loss = jnp.exp(jnp.mean(jnp.log(jnp.maximum(by_set, 1e-9))))
     better = validation_loss < state.best_loss
     best = jax.tree.map(lambda new, old: jnp.where(better, new, old), state.params, state.best)
     best_loss = jnp.where(better, validation_loss, state.best_loss)
@@ -101,7 +108,7 @@ def empirical_risk(
     def update(key: Array, state: PredictorState, data: Windows):
         batch_key, dropout_key = jax.random.split(key)
         rows = shard(draw_rows(batch_key, data.train, batch))
-        state, losses = descend(state, optimiser, loss, rows, dropout_key)
+        state, losses = descend(state, optimiser, lambda params: loss(params, rows, dropout_key))
         return state, {"loss": jnp.mean(losses)}
 
     return Training(init, update, lambda state, data: validate(state, loss, data))

@@ -16,9 +16,37 @@ TaskKind = Enum("TaskKind", ["capacity", "fleet"])
 LayerBackend = Enum("LayerBackend", ["structured", "generic"])
 MethodKind = Enum(
     "MethodKind",
-    ["mse", "dfl", "dfl_matched", "linear_normalised", "dro_diffusion", "dro_diffusion_ppo"],
+    [
+        "mse",
+        "dfl",
+        "linear_normalised",
+        "dfl_matched",
+        "kl_dro",
+        "cvar_dro",
+        "chi_square_dro",
+        "wasserstein_dro",
+        "wrm_dro",
+        "gaussian_augmentation",
+        "cutout_augmentation",
+        "perlin_augmentation",
+        "scale_augmentation",
+        "diffusion_augmentation",
+        "guided",
+        "dro_diffusion",
+        "dro_diffusion_ppo",
+    ],
 )
-ROBUST = {MethodKind.dro_diffusion, MethodKind.dro_diffusion_ppo}
+ADVERSARIAL = {MethodKind.dro_diffusion, MethodKind.dro_diffusion_ppo}
+AUGMENTING = {kind for kind in MethodKind if kind.name.endswith("_augmentation")} - {
+    MethodKind.diffusion_augmentation
+}
+IMAGINING = ADVERSARIAL | {MethodKind.diffusion_augmentation, MethodKind.guided}
+FOLLOWERS = set(MethodKind) - {MethodKind.mse, MethodKind.dfl, MethodKind.linear_normalised}
+"""Methods that continue DFL, all for the same number of steps: 3D-Learning trains an adversary,
+those that imagine demand need a score model."""
+PayoffKind = Enum("PayoffKind", ["regret", "relative", "history", "relative_history"])
+EarlyStoppingKind = Enum("EarlyStoppingKind", ["validation", "shifts"])
+SpaceKind = Enum("SpaceKind", ["linear", "log"])
 BudgetKind = Enum("BudgetKind", ["eps_mse", "likelihood"])
 TokensKind = Enum("TokensKind", ["context", "total"])
 TraceKind = Enum("TraceKind", ["auto", "requests", "series"])
@@ -74,7 +102,11 @@ class ForecastConfig:
 
 @dataclass
 class PredictorConfig:
-    """Training of predictors: Adam with cosine decay; validation at the end of every segment."""
+    """Training of predictors: Adam with cosine decay; validation at the end of every segment.
+
+    early_stopping: the parameters are kept that cost least on the validation part, or over it and
+    its shifts.
+    """
 
     steps: int = 3000
     batch: int = 256
@@ -82,12 +114,17 @@ class PredictorConfig:
     linear_learning_rate: float = 3e-2  # of the method linear_normalised, which starts at zero
     weight_decay: float = 1e-4
     segment_steps: int = 250
+    early_stopping: EarlyStoppingKind = EarlyStoppingKind.validation
 
 
 @dataclass
 class DiffusionConfig:
-    """The score model, its training and its sampling grid (docs/diffusion.md)."""
+    """The score model, its training and its sampling grid (docs/diffusion.md).
 
+    space: what it sees, standardised tokens or their standardised logarithm.
+    """
+
+    space: SpaceKind = SpaceKind.linear
     width: int = 128
     blocks: int = 4
     steps: int = 6000
@@ -126,19 +163,32 @@ class ProvisionConfig:
 
 @dataclass
 class RobustConfig:
-    """The experiment's method; all but `method` concerns 3D-Learning (docs/robust.md)."""
+    """The experiment's method, and how robust methods are trained (docs/robust.md).
+
+    epochs, predictor_steps: of every method that continues DFL, and of DFL-matched. samples, mix:
+    of methods that imagine or corrupt demand. sizes: of ambiguity sets by method, each in its own
+    unit, where the default is not wanted; epsilon is that of 3D-Learning. payoff: what an adversary
+    is paid, a window's regret in tokens or as a share of its demand (relative), and whether it may
+    move the whole window or what is seen of it (history). attack_*: of wasserstein_dro
+    and wrm_dro. The rest trains the adversary of 3D-Learning.
+    """
 
     method: MethodKind = MethodKind.dro_diffusion
     epochs: int = 15
-    inner_steps: int = 10
     predictor_steps: int = 100
+    predictor_learning_rate: float = 1e-3
+    sizes: dict[str, float] = field(default_factory=dict)
     samples: int = 1024
     mix: float = 0.5
+    payoff: PayoffKind = PayoffKind.regret
+    guide_fine_only: bool = False
+    attack_steps: int = 5
+    attack_targets: bool = False
+    inner_steps: int = 10
     paths: int = 512
     draws: int = 1024
     audit_draws: int = 4096
     learning_rate: float = 1e-5
-    predictor_learning_rate: float = 1e-3
     budget: BudgetKind = BudgetKind.likelihood
     epsilon: float | None = None  # of the budget's unit: lpo.robust.EPSILON
     dual_start: float = 1.0
@@ -185,6 +235,7 @@ def validate(cfg: TrainConfig) -> None:
         check(cfg, key, lambda size: size % cfg.devices == 0, words)
     check_devices(cfg.devices)
     check(cfg, "robust.mix", lambda mix: 0 <= mix <= 1, "in [0, 1]")
+    check(cfg, "robust.sizes", _are_sizes, f"sizes > 0 of {', '.join(SIZED)}")
     check(cfg, "robust.clip", lambda clip: 0 < clip < 1, "in (0, 1)")
     check(cfg, "forecast.dropout", lambda rate: 0 <= rate < 1, "in [0, 1)")
     check(cfg, "forecast.widths", lambda sizes: all(size > 0 for size in sizes), "sizes > 0")
@@ -242,6 +293,12 @@ def validate(cfg: TrainConfig) -> None:
         )
 
 
+SIZED = sorted(
+    kind.name
+    for kind in FOLLOWERS
+    - ADVERSARIAL
+    - {MethodKind.dfl_matched, MethodKind.diffusion_augmentation}
+)
 FIXED_BINS = {"bin_s": 5.0, "context": 7, "lead": 1}  # of the protocols honest and paper
 
 _POSITIVE = (
@@ -260,6 +317,7 @@ _POSITIVE = (
     *(f"robust.{name}" for name in ("epochs", "inner_steps", "predictor_steps", "samples")),
     *(f"robust.{name}" for name in ("paths", "draws", "audit_draws", "epsilon", "dual_rate")),
     *(f"robust.{name}" for name in ("kl_stop", "learning_rate", "predictor_learning_rate")),
+    "robust.attack_steps",
 )
 _NOT_NEGATIVE = ("seed", "workload.seed", "robust.dual_start", "predictor.weight_decay")
 
@@ -267,10 +325,16 @@ _NOT_NEGATIVE = ("seed", "workload.seed", "robust.dual_start", "predictor.weight
 def _batches(cfg: TrainConfig) -> list[str]:
     """Keys of the sizes that are split over devices, of the methods that are trained."""
     keys = ["predictor.batch"]
-    if ROBUST & {cfg.robust.method, *cfg.compare}:
-        keys += ["diffusion.batch", "diffusion.quality_windows"]
-        keys += [f"robust.{name}" for name in ("samples", "paths", "draws", "audit_draws")]
+    wanted = {cfg.robust.method, *cfg.compare}
+    if IMAGINING & wanted:
+        keys += ["diffusion.batch", "diffusion.quality_windows", "robust.samples"]
+    if ADVERSARIAL & wanted:
+        keys += [f"robust.{name}" for name in ("paths", "draws", "audit_draws")]
     return keys
+
+
+def _are_sizes(sizes: dict[str, float]) -> bool:
+    return all(name in SIZED and size > 0 for name, size in sizes.items())
 
 
 def _are_levels(levels: list[float]) -> bool:

@@ -32,4 +32,4 @@ def final_adversary(curves: pd.DataFrame, method: str) -> dict[str, float]:
     rows = curves.loc[curves["stage"] == method]
     last = rows.loc[rows["step"] == rows["step"].max()].groupby("name")["value"].mean()
     names = ("growth", "growth_se", "alpha", "path_kl", "nominal_loss", "worst_case_loss")
-    return {f"adversary/{name}": float(last[name]) for name in names}
+    return {f"adversary/{name}": float(last[name]) for name in names if name in last}

@@ -6,23 +6,32 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
+from jax.sharding import Mesh
 
 from lpo import diffusion, forecast, provision, robust, workload
 from lpo.optim import adam, batch_sharding
 from lpo.train.config import (
-    ROBUST,
-    BudgetKind,
+    FOLLOWERS,
+    IMAGINING,
     DiffusionConfig,
+    EarlyStoppingKind,
     ForecastConfig,
     ForecastKind,
     MethodKind,
-    PredictorConfig,
-    RobustConfig,
+    SpaceKind,
     TrainConfig,
 )
+from lpo.train.inner import (
+    ScoreTrained,
+    Setting,
+    make_imagination,
+    make_inner,
+    robust_data,
+)
 from lpo.train.problem import make_forecaster
-from lpo.train.stages import Stages
+from lpo.train.stages import Trainer
 
 
 class Trained(NamedTuple):
@@ -32,80 +41,53 @@ class Trained(NamedTuple):
     params: Any
 
 
-class ScoreTrained(NamedTuple):
-    """A trained score model with its sampling grid and what the adversary may not change.
-
-    The leaves of `nominal` have a leading seed axis, its windows excepted.
-    """
-
-    model: diffusion.ScoreModel
-    sde: diffusion.VPSDE
-    grid: diffusion.Grid
-    nominal: robust.Nominal
-
-
 class Players(NamedTuple):
-    """Both sides of a robust method at the end of training, with a leading seed axis.
+    """Both sides of a method that imagines demand at the end of training, seeds leading.
 
-    `theta`: the adversary; `last`: the predictor after the last epoch, where `Trained.params` is
-    the one kept by validation.
+    `inner`: state of its inner problem; `last`: the predictor after the last epoch, where
+    `Trained.params` is the one kept by validation.
     """
 
     score: ScoreTrained
-    theta: Any
+    imagination: robust.Imagination
+    inner: Any
     last: Any
 
 
 class Results(NamedTuple):
-    """What training leaves: `methods` by name, and the players where the experiment's is robust."""
+    """What training leaves: `methods` by name, and the players where the experiment's method
+    imagines demand."""
 
     methods: dict[str, Trained]
     players: Players | None
 
 
 def train_methods(
-    cfg: TrainConfig, stages: Stages, problem: workload.Problem, task: provision.Task
+    cfg: TrainConfig, stages: Trainer, problem: workload.Problem, task: provision.Task
 ) -> Results:
     """Train the experiment's method and `cfg.compare`, each once, DFL before its followers."""
     wanted = methods_wanted(cfg)
-    predictor = make_forecaster(cfg.forecast, problem.scaler, problem.layout)
-    scale = robust.loss_scale(task, problem.scaler)
-    windows = robust.Windows(jnp.asarray(problem.train), jnp.asarray(problem.validation))
-    decision = partial(robust.decision_loss, task=task, layout=problem.layout, scale=scale)
-    fit = partial(_fit, stages, windows, cfg.predictor)
-
+    score = train_score(cfg.diffusion, stages, problem) if wanted & IMAGINING else None
+    setting = make_setting(cfg, cfg.forecast, problem, task, score, stages.mesh)
     trained: dict[str, Trained] = {}
-    if MethodKind.mse in wanted:
-        loss = robust.prediction_loss(predictor, problem.layout, problem.scaler.mean)
-        trained["mse"] = fit("mse", predictor, loss)
-    if MethodKind.linear_normalised in wanted:
-        linear = method_forecaster("linear_normalised", cfg.forecast, problem)
-        trained["linear_normalised"] = fit(
-            "linear_normalised",
-            linear,
-            decision(linear),
-            learning_rate=cfg.predictor.linear_learning_rate,
-        )
-    if MethodKind.dfl in wanted:
-        trained["dfl"] = fit("dfl", predictor, decision(predictor))
-    if MethodKind.dfl_matched in wanted:
-        trained["dfl_matched"] = fit(
-            "dfl_matched",
-            predictor,
-            decision(predictor),
-            steps=cfg.robust.epochs * cfg.robust.predictor_steps,
-            segment_steps=cfg.robust.predictor_steps,  # validated as often as the robust method
-            learning_rate=cfg.robust.predictor_learning_rate,
-            init=(trained["dfl"].params,),
-        )
-    players: dict[MethodKind, Players] = {}
-    if wanted & ROBUST:
-        score = train_score(cfg.diffusion, stages, problem)
-        for method in sorted(wanted & ROBUST, key=lambda method: method.name):
-            trained[method.name], players[method] = _train_robust(
-                method, cfg, stages, problem, windows, score, trained["dfl"], decision(predictor)
+    players: Players | None = None
+    for method in sorted(wanted, key=lambda method: method.value):
+        if method is MethodKind.linear_normalised:
+            linear = replace(cfg.forecast, name=ForecastKind.linear_normalised)
+            state = train_dfl(
+                cfg, stages, make_setting(cfg, linear, problem, task, None, stages.mesh), method
             )
-    return Results(trained, players.get(cfg.robust.method))
+            trained[method.name] = Trained(
+                method_forecaster(method.name, cfg.forecast, problem), state.best
+            )
+            continue
+        start = trained["dfl"].params if method in FOLLOWERS else None
+        state = train_method(method, cfg, stages, setting, start)
+        trained[method.name] = Trained(setting.forecaster, predictor_of(state).best)
+        if method is cfg.robust.method and score is not None and method in IMAGINING:
+            imagination = make_imagination(method, cfg.robust, setting)
+            players = Players(score, imagination, state.inner, state.predictor.params)
+    return Results(trained, players)
 
 
 def method_forecaster(
@@ -120,51 +102,127 @@ def method_forecaster(
 def methods_wanted(cfg: TrainConfig) -> set[MethodKind]:
     """The experiment's method, `cfg.compare`, and DFL where one of them starts from it."""
     wanted = {*cfg.compare, cfg.robust.method}
-    if wanted & (ROBUST | {MethodKind.dfl_matched}):
+    if wanted & FOLLOWERS:
         wanted.add(MethodKind.dfl)
     return wanted
 
 
-def _fit(
-    stages: Stages,
-    windows: robust.Windows,
-    cfg: PredictorConfig,
-    name: str,
-    predictor: forecast.Forecaster,
-    loss: Any,
-    *,
-    steps: int | None = None,
-    segment_steps: int | None = None,
-    learning_rate: float | None = None,
-    init: tuple[Any, ...] = (),
-) -> Trained:
-    steps = steps or cfg.steps
+def make_setting(
+    cfg: TrainConfig,
+    network: ForecastConfig,
+    problem: workload.Problem,
+    task: provision.Task,
+    score: ScoreTrained | None,
+    mesh: Mesh | None = None,
+) -> Setting:
+    """What methods with one network share: losses, windows, the learning rate's factor."""
+    forecaster = make_forecaster(network, problem.scaler, problem.layout)
+    scale = robust.loss_scale(task, problem.scaler)
+    linear = network.name is ForecastKind.linear_normalised
+    rates = cfg.predictor
+    return Setting(
+        problem,
+        forecaster,
+        robust.decision_loss(forecaster, task, problem.layout, scale),
+        robust.pair_loss(forecaster, task, scale),
+        robust.history_loss(forecaster, task, problem.layout, scale),
+        robust.Windows(jnp.asarray(problem.train), jnp.asarray(early_stopping_sets(cfg, problem))),
+        rates.linear_learning_rate / rates.learning_rate if linear else 1.0,
+        cfg.predictor.batch,
+        score,
+        batch_sharding(mesh),
+    )
+
+
+EARLY_STOPPING_WINDOWS = 128  # of each set, when there are several
+
+
+def early_stopping_sets(cfg: TrainConfig, problem: workload.Problem) -> np.ndarray:
+    """What the best parameters are kept by: [m, window], or with shifts [sets, m, window].
+
+    Sets are brought to one size, the smaller ones by repeating windows.
+    """
+    if cfg.predictor.early_stopping is EarlyStoppingKind.validation or not len(problem.validation):
+        return problem.validation
+    sets = [problem.validation, *problem.validation_shifts.values()]
+    rows = [np.linspace(0, len(x) - 1, EARLY_STOPPING_WINDOWS).round().astype(int) for x in sets]
+    return np.stack([windows[chosen] for windows, chosen in zip(sets, rows, strict=True)])
+
+
+def predictor_of(state: Any) -> robust.PredictorState:
+    """The predictor in the state of any method's training."""
+    return state.predictor if isinstance(state, robust.RobustState) else state
+
+
+def train_method(
+    method: MethodKind, cfg: TrainConfig, stages: Trainer, setting: Setting, start: Any = None
+) -> Any:
+    """Train one method to its end; returns the state of its training, seeds leading.
+
+    `start`: parameters of DFL, seeds leading, for the methods that continue it.
+    """
+    if method is MethodKind.mse:
+        problem = setting.problem
+        loss = robust.prediction_loss(setting.forecaster, problem.layout, problem.scaler.mean)
+        return train_dfl(cfg, stages, setting._replace(loss=loss), method)
+    if method in FOLLOWERS:
+        return _follow(method, cfg, stages, setting, start)
+    return train_dfl(cfg, stages, setting, method)
+
+
+def train_dfl(cfg: TrainConfig, stages: Trainer, setting: Setting, method: MethodKind) -> Any:
+    """Train a fresh network on the mean loss of real windows."""
+    rates = cfg.predictor
     training = robust.empirical_risk(
-        predictor,
-        loss,
-        steps=steps,
-        batch=cfg.batch,
-        learning_rate=learning_rate or cfg.learning_rate,
-        weight_decay=cfg.weight_decay,
-        shard=batch_sharding(stages.mesh),
+        setting.forecaster,
+        setting.loss,
+        steps=rates.steps,
+        batch=setting.batch,
+        learning_rate=setting.rate_factor * rates.learning_rate,
+        weight_decay=rates.weight_decay,
+        shard=setting.shard,
     )
-    state = stages.run(
-        name,
+    return stages.run(
+        method.name,
         training,
-        windows,
-        steps=steps,
-        segment_steps=segment_steps or cfg.segment_steps,
+        setting.windows,
+        steps=rates.steps,
+        segment_steps=rates.segment_steps,
         timing="predictor_training",
-        init=init,
     )
-    return Trained(predictor, state.best)
 
 
-def train_score(cfg: DiffusionConfig, stages: Stages, problem: workload.Problem) -> ScoreTrained:
-    """Pretrain the nominal score model on standardised windows, and calibrate its kernel."""
-    sde = diffusion.VPSDE()
-    model = diffusion.score_network(problem.layout.window, cfg.width, cfg.blocks, sde=sde)
-    windows = jnp.asarray(workload.standardise(problem.train, problem.scaler))
+def _follow(
+    method: MethodKind, cfg: TrainConfig, stages: Trainer, setting: Setting, start: Any
+) -> robust.RobustState:
+    """Continue DFL by a method: the same steps, rates and validation for all of them."""
+    training = robust.outer_epochs(
+        make_inner(method, cfg.robust, setting),
+        setting.loss,
+        epochs=cfg.robust.epochs,
+        predictor_steps=cfg.robust.predictor_steps,
+        learning_rate=setting.rate_factor * cfg.robust.predictor_learning_rate,
+        weight_decay=cfg.predictor.weight_decay,
+    )
+    data = robust_data(method, setting)
+    axes = robust.data_axes(data)
+    return stages.run(
+        method.name,
+        training,
+        data,
+        steps=cfg.robust.epochs,
+        segment_steps=1,
+        timing="robust_training",
+        init=(start, data),
+        init_axes=(0, axes),
+        data_axes=axes,
+    )
+
+
+def train_score(cfg: DiffusionConfig, stages: Trainer, problem: workload.Problem) -> ScoreTrained:
+    """Pretrain the nominal score model on windows in its space, and calibrate its kernel."""
+    untrained = untrained_score(cfg, problem)
+    model, sde, _, _, (_, coefs, windows) = untrained
     training = diffusion.make_score_training(
         model,
         sde,
@@ -180,8 +238,6 @@ def train_score(cfg: DiffusionConfig, stages: Stages, problem: workload.Problem)
         segment_steps=cfg.segment_steps,
         timing="score_training",
     )
-    grid = diffusion.make_grid(sde, cfg.grid_steps, cfg.fine_steps, cfg.t_fine)
-    coefs = diffusion.make_coefficients(sde, grid.times)
 
     def calibrated(key: Array, theta: Any) -> diffusion.Coefficients:
         return diffusion.calibrate(key, partial(model.apply, theta), windows, coefs, sde)
@@ -190,71 +246,22 @@ def train_score(cfg: DiffusionConfig, stages: Stages, problem: workload.Problem)
     nominal = robust.Nominal(
         state.average, calibrate(stages.key("calibrate"), state.average), windows
     )
-    return ScoreTrained(model, sde, grid, nominal)
+    return untrained._replace(nominal=nominal)
 
 
-def adversary_settings(cfg: RobustConfig, method: MethodKind) -> robust.AdversarySettings:
-    """The inner maximiser of a method."""
-    budget = "likelihood" if cfg.budget is BudgetKind.likelihood else "eps_mse"
-    return robust.AdversarySettings(
-        estimator="ppo" if method is MethodKind.dro_diffusion_ppo else "pathwise",
-        budget=budget,
-        epsilon=robust.EPSILON[budget] if cfg.epsilon is None else cfg.epsilon,
-        learning_rate=cfg.learning_rate,
-        inner_steps=cfg.inner_steps,
-        paths=cfg.paths,
-        draws=cfg.draws,
-        audit_draws=cfg.audit_draws,
-        dual_start=cfg.dual_start,
-        dual_rate=cfg.dual_rate,
-        clip=cfg.clip,
-        kl_stop=cfg.kl_stop,
-    )
+def untrained_score(cfg: DiffusionConfig, problem: workload.Problem) -> ScoreTrained:
+    """What `train_score` starts from: no parameters yet, and a kernel that is not calibrated."""
+    sde = diffusion.VPSDE()
+    model = diffusion.score_network(problem.layout.window, cfg.width, cfg.blocks, sde=sde)
+    space = make_space(cfg.space, problem)
+    grid = diffusion.make_grid(sde, cfg.grid_steps, cfg.fine_steps, cfg.t_fine)
+    coefs = diffusion.make_coefficients(sde, grid.times)
+    windows = jnp.asarray(space.to_model(problem.train), jnp.float32)
+    return ScoreTrained(model, sde, grid, space, robust.Nominal(None, coefs, windows))
 
 
-def _train_robust(
-    method: MethodKind,
-    cfg: TrainConfig,
-    stages: Stages,
-    problem: workload.Problem,
-    windows: robust.Windows,
-    score: ScoreTrained,
-    start: Trained,
-    loss: Any,
-) -> tuple[Trained, Players]:
-    shard = batch_sharding(stages.mesh)
-    adversary = robust.make_adversary(
-        score.model,
-        score.sde,
-        score.grid,
-        problem.scaler,
-        problem.layout.window,
-        loss,
-        adversary_settings(cfg.robust, method),
-        shard=shard,
-    )
-    training = robust.dro_diffusion(
-        adversary,
-        loss,
-        epochs=cfg.robust.epochs,
-        predictor_steps=cfg.robust.predictor_steps,
-        samples=cfg.robust.samples,
-        mix=cfg.robust.mix,
-        batch=cfg.predictor.batch,
-        learning_rate=cfg.robust.predictor_learning_rate,
-        weight_decay=cfg.predictor.weight_decay,
-        shard=shard,
-    )
-    state = stages.run(
-        method.name,
-        training,
-        robust.RobustData(windows, score.nominal),
-        steps=cfg.robust.epochs,
-        segment_steps=1,
-        timing="robust_training",
-        init=(start.params, score.nominal),
-        init_axes=(0, robust.DATA_AXES.nominal),
-        data_axes=robust.DATA_AXES,
-    )
-    trained = Trained(start.forecaster, state.predictor.best)
-    return trained, Players(score, state.adversary.theta, state.predictor.params)
+def make_space(kind: SpaceKind, problem: workload.Problem) -> workload.Space:
+    """The space in which the score model sees demand."""
+    if kind is SpaceKind.log:
+        return workload.log_space(problem.train)
+    return workload.linear_space(problem.scaler)

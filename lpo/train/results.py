@@ -12,7 +12,7 @@ from lpo.runs import (
     print_table,
     write_report,
 )
-from lpo.train.config import ROBUST, TrainConfig
+from lpo.train.config import FOLLOWERS, TrainConfig
 from lpo.train.curves import curves_by_seed, final_adversary, kept_steps
 from lpo.train.samples import Samples
 from lpo.train.scoring import (
@@ -90,10 +90,10 @@ def write_results(
             "of held-out windows, for the nominal score model and the adversary.",
             samples.quality,
         )
-    # epochs of a robust method count as many predictor steps as they hold, beside the others
-    robust_stage = curves["stage"].isin([kind.name for kind in ROBUST])
+    # epochs count as many predictor steps as they hold, beside the steps of MSE and DFL
+    epochs = curves["stage"].isin([kind.name for kind in FOLLOWERS])
     drawn = curves.assign(
-        step=curves["step"].where(~robust_stage, curves["step"] * cfg.robust.predictor_steps)
+        step=curves["step"].where(~epochs, curves["step"] * cfg.robust.predictor_steps)
     )
     pictures = _pictures(drawn, table, column, method, samples, problem.protocol.bin_s)
     for name, result in tables.items():

@@ -19,8 +19,8 @@ from lpo.train.methods import Players, Results
 class Samples(NamedTuple):
     """Windows in tokens, [n, window]: real training ones, and what both models draw from one seed.
 
-    `worst` starts from the same noise as `nominal`. `quality`: one row a seed and model; distances
-    of samples from real training windows in standardised units. `losses`: one row a method and
+    `quality`: one row a seed and model; distances of samples from real training windows in
+    standardised units. `losses`: one row a method and
     seed, its mean loss on windows of either model.
     """
 
@@ -42,18 +42,20 @@ def draw_samples(
     seeds: list[int],
     mesh: Mesh | None = None,
 ) -> Samples:
-    """Sample the nominal model and the adversary with common noise and measure both.
+    """Sample the nominal model and what a method imagines at the end, and measure both.
 
-    `keys` [seeds, 2]. `method` names the robust method that `players` are of. `nll_nats`: mean
-    probability-flow negative log-likelihood of held-out standardised windows, nats per window.
+    `keys` [seeds, 2]. `method` names the method that `players` are of. Where it has an adversary
+    both start from common noise, and `nll_nats` of both is known: the mean probability-flow
+    negative log-likelihood of held-out windows in the model's space, nats per window.
     `mesh`: devices that the sampled windows are split over.
     """
-    model, sde, grid, nominal = players.score
+    model, sde, grid, space, nominal = players.score
     dim, count = problem.layout.window, cfg.quality_windows
     shard = batch_sharding(mesh)
     held_out = problem.validation if len(problem.validation) else problem.tests[problem.own]
     chosen = np.linspace(0, len(held_out) - 1, min(cfg.likelihood_windows, len(held_out)))
-    rows = jnp.asarray(workload.standardise(held_out[chosen.astype(int)], problem.scaler))
+    rows = jnp.asarray(space.to_model(held_out[chosen.astype(int)]), jnp.float32)
+    axes = robust.NOMINAL_AXES
 
     def draw(key: Array, theta: Any, nominal: robust.Nominal) -> Array:
         coarse_key, fine_key = jax.random.split(key)
@@ -62,7 +64,10 @@ def draw_samples(
             coarse_key, nominal_eps, count, dim, grid, nominal.coefs, shard=shard
         )
         noise = shard(jax.random.normal(fine_key, (grid.fine, count, dim)), axis=1)
-        return diffusion.sample_fine(eps, x_k, noise, nominal.coefs)[0]
+        return space.to_tokens(diffusion.sample_fine(eps, x_k, noise, nominal.coefs)[0])
+
+    def imagine(key: Array, inner: Any, nominal: robust.Nominal, params: Any) -> Array:
+        return players.imagination.imagine(key, inner, nominal, params, count)[1]
 
     t_fine = float(grid.times[grid.fine])
 
@@ -73,26 +78,30 @@ def draw_samples(
 
         return -jnp.mean(diffusion.log_likelihood(eps, rows, sde))
 
-    models = {"nominal": nominal.theta, "worst_case": players.theta}
-    draw_seeds = jax.jit(jax.vmap(draw, in_axes=(0, 0, robust.DATA_AXES.nominal)))
-    nll_seeds = jax.jit(jax.vmap(nll, in_axes=(0, robust.DATA_AXES.nominal)))
-    drawn = {name: np.asarray(draw_seeds(keys, theta, nominal)) for name, theta in models.items()}
+    models = {"nominal": nominal.theta}
+    if isinstance(players.inner, robust.Player):
+        models["worst_case"] = players.inner.adversary.theta
+    draw_seeds = jax.jit(jax.vmap(draw, in_axes=(0, 0, axes)))
+    nll_seeds = jax.jit(jax.vmap(nll, in_axes=(0, axes)))
+    imagined = {
+        name: np.asarray(draw_seeds(keys, theta, nominal)) for name, theta in models.items()
+    }
     nats = {name: np.asarray(nll_seeds(theta, nominal)) for name, theta in models.items()}
+    if "worst_case" not in imagined:
+        imagine_seeds = jax.jit(jax.vmap(imagine, in_axes=(0, 0, axes, 0)))
+        windows = imagine_seeds(keys, players.inner, nominal, players.last)
+        imagined["worst_case"] = np.asarray(windows)
+        nats["worst_case"] = np.full(len(seeds), np.nan)
     # windows that do not overlap: a classifier recognises two that share bins
     apart = -(-dim // problem.protocol.train_stride)
     real = workload.standardise(problem.train[::apart], problem.scaler)
     quality = pd.DataFrame(
         {"model": name, "seed": seed}
-        | diffusion.assess(real, drawn[name][i])._asdict()
+        | diffusion.assess(real, workload.standardise(windows[i], problem.scaler))._asdict()
         | {"nll_nats": float(nats[name][i])}
-        for name in models
+        for name, windows in imagined.items()
         for i, seed in enumerate(seeds)
     )
-
-    def tokens(x: np.ndarray) -> np.ndarray:
-        return np.maximum(workload.unstandardise(x, problem.scaler), 0.0)
-
-    imagined = {name: tokens(x) for name, x in drawn.items()}
     predictors = results.methods | {
         f"{method} (last epoch)": results.methods[method]._replace(params=players.last)
     }
@@ -112,5 +121,5 @@ def draw_samples(
             {"method": name, "seed": seed} | {law: float(values[i]) for law, values in on.items()}
             for i, seed in enumerate(seeds)
         ]
-    nominal_windows, worst_windows = (imagined[name][0] for name in models)
+    nominal_windows, worst_windows = imagined["nominal"][0], imagined["worst_case"][0]
     return Samples(problem.train, nominal_windows, worst_windows, quality, pd.DataFrame(losses))

@@ -70,24 +70,28 @@ def predict_rules(
     seeds: int,
     names: Collection[str] = forecast.RULES,
 ) -> list[Predictions]:
-    """Forecasts of the no-learning rules, fitted on the train part; the same for every seed.
+    """Forecasts of the rules that apply, fitted on the train part; the same for every seed.
 
     Where a decision is an optimisation problem they are fitted on training windows as far apart
-    as the scored ones, whose slots are disjoint.
+    as the scored ones, whose slots are disjoint. A test set without a clock has no known times.
     """
     apart = 1 if task.horizon is None else problem.protocol.test_stride
+    clocks = problem.clocks
     rules = forecast.fit_rules(
         *workload.pairs(problem.train[::apart], problem.layout),
         cost=task.cost,
         decide=task.decide,
         names=names,
+        fractile=task.fractile,
+        train_clock=None if clocks is None else clocks.train[::apart],
     )
     predictions = []
     for rule in rules:
         by_set = {}
         for name, windows in problem.tests.items():
             pairs = workload.pairs(windows.astype(np.float64), problem.layout)
-            values = np.asarray(rule.predict(*pairs))
+            clock = None if clocks is None else clocks.tests.get(name)
+            values = np.asarray(rule.predict(*pairs, clock))
             by_set[name] = np.broadcast_to(values, (seeds, *values.shape))
         predictions.append(Predictions(rule.name, by_set))
     return predictions
@@ -154,33 +158,44 @@ def interval_tables(
     block = block_length(problem.layout.window, problem.protocol.test_stride)
     intervals, paired = [], []
     for test_set, windows in problem.tests.items():
-        _, target = workload.pairs(windows.astype(np.float64), problem.layout)
-        oracle = np.asarray(task.cost(task.optimum(target), target))
-        unit = (
-            np.abs(oracle.sum(-1))
-            if task.normalised
-            else target.sum(axis=tuple(range(1, target.ndim)))
-        )
+        unit = score_unit(windows, problem, task)
         excess = {
-            each.method: np.asarray(provision.regret(task, each.by_set[test_set], target)).sum(-1)
+            each.method: window_regret(each.by_set[test_set], windows, problem, task)
             for each in predictions
         }
         for method, mine in excess.items():
             intervals.append(
-                {"method": method, "test_set": test_set} | _estimate("mean", mine, unit, block)
+                {"method": method, "test_set": test_set} | estimate("mean", mine, unit, block)
             )
             paired += [
                 {"method": method, "reference": reference, "test_set": test_set}
-                | _estimate("difference", mine - excess[reference], unit, block)
+                | estimate("difference", mine - excess[reference], unit, block)
                 for reference in REFERENCES
                 if reference in excess and reference != method
             ]
     return pd.DataFrame(intervals), pd.DataFrame(paired)
 
 
-def _estimate(name: str, excess: np.ndarray, unit: np.ndarray, block: int) -> dict[str, float]:
+def window_regret(
+    forecasts: np.ndarray, windows: np.ndarray, problem: workload.Problem, task: provision.Task
+) -> np.ndarray:
+    """Regret of forecasts [seeds, n, pairs(, slots)] on windows [n, window], [seeds, n]."""
+    _, target = workload.pairs(windows.astype(np.float64), problem.layout)
+    values = np.asarray(forecasts, np.float64)
+    return np.asarray(provision.regret(task, values, target)).sum(-1)
+
+
+def score_unit(windows: np.ndarray, problem: workload.Problem, task: provision.Task) -> np.ndarray:
+    """What regret is divided by in the task's score, window by window: [n]."""
+    _, target = workload.pairs(windows.astype(np.float64), problem.layout)
+    if not task.normalised:
+        return target.sum(axis=tuple(range(1, target.ndim)))
+    return np.abs(np.asarray(task.cost(task.optimum(target), target)).sum(-1))
+
+
+def estimate(name: str, excess: np.ndarray, unit: np.ndarray, block: int) -> dict[str, float]:
     """Mean over seeds of the ratio of sums of excess [seeds, n] and unit [n]; both intervals."""
-    by_seed = ratio_of_sums(excess, np.broadcast_to(unit, excess.shape))
+    by_seed = ratio_of_sums(excess, unit)
     over_seeds = seed_interval(by_seed)
     over_windows = block_interval(excess.mean(axis=0), unit, block=block)
     return {

@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 from zlib import crc32
 
 import jax
@@ -23,6 +23,38 @@ class TrainingFailed(RuntimeError):
     """Training diverged; the message names stage, step and the last good checkpoint."""
 
 
+class Trainer(Protocol):
+    """What trains a stage: `Stages` of a run, or something that writes no files."""
+
+    keys: Array
+    mesh: Mesh | None
+
+    def key(self, name: str) -> Array:
+        """Keys [seeds, 2] of a stage."""
+        ...
+
+    def run(
+        self,
+        name: str,
+        training: Training,
+        data: Any,
+        *,
+        steps: int,
+        segment_steps: int,
+        timing: str,
+        init: tuple[Any, ...] = (),
+        init_axes: tuple[Any, ...] | None = None,
+        data_axes: Any = None,
+    ) -> Any:
+        """Train stage `name` to its end and return the state; see `Stages.run`."""
+        ...
+
+
+def stage_key(keys: Array, name: str) -> Array:
+    """Keys [seeds, 2] of a stage: they depend on its name and not on which others are run."""
+    return jax.vmap(lambda key: jax.random.fold_in(key, crc32(name.encode())))(keys)
+
+
 @dataclass
 class Stages:
     """The stages of one run, in the order in which they are asked for.
@@ -40,8 +72,8 @@ class Stages:
     mesh: Mesh | None = None
 
     def key(self, name: str) -> Array:
-        """Keys [seeds, 2] of a stage; they depend on its name and not on which others were run."""
-        return jax.vmap(lambda key: jax.random.fold_in(key, crc32(name.encode())))(self.keys)
+        """Keys [seeds, 2] of a stage."""
+        return stage_key(self.keys, name)
 
     def run(
         self,

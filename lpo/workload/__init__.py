@@ -1,7 +1,9 @@
 """What is the demand? Traces, bins, windows, splits, protocols, shifts, a synthetic workload."""
 
 from lpo.workload.azure import load_azure as load_azure
-from lpo.workload.protocols import FEW_WINDOWS as FEW_WINDOWS
+from lpo.workload.cutting import FEW_WINDOWS as FEW_WINDOWS
+from lpo.workload.cutting import evenly as evenly
+from lpo.workload.protocols import Clocks as Clocks
 from lpo.workload.protocols import Problem as Problem
 from lpo.workload.protocols import Protocol as Protocol
 from lpo.workload.protocols import build as build
@@ -16,8 +18,12 @@ from lpo.workload.series import Source as Source
 from lpo.workload.series import Workload as Workload
 from lpo.workload.series import coarsen as coarsen
 from lpo.workload.series import part as part
+from lpo.workload.space import Space as Space
+from lpo.workload.space import linear_space as linear_space
+from lpo.workload.space import log_space as log_space
 from lpo.workload.splits import Split as Split
 from lpo.workload.splits import temporal_split as temporal_split
+from lpo.workload.suite import SUITE as SUITE
 from lpo.workload.synthetic import synthetic as synthetic
 from lpo.workload.windows import Layout as Layout
 from lpo.workload.windows import Scaler as Scaler

@@ -3,18 +3,29 @@
 `lead_time` and `honest` are ours, `paper` is the published set-up (docs/protocols.md).
 """
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple, TypeAlias
 
 import numpy as np
 
 from lpo.errors import InputError
 from lpo.workload import published
+from lpo.workload.clock import second_of_day
+from lpo.workload.cutting import (
+    FEW_WINDOWS,
+    Cutting,
+    cut_shifts,
+    cut_tests,
+    evenly,
+    note,
+    scored_windows,
+    target_clock,
+)
+from lpo.workload.evaluation_sets import Demand, standard_sets, suite_sets, validation_shifts
 from lpo.workload.series import Series, Source, Workload, bins_per, coarsen
-from lpo.workload.shifts import CORRUPTIONS, generator, mixture, mixture_pairs
 from lpo.workload.splits import temporal_split
-from lpo.workload.windows import Layout, Scaler, cut, fit_scaler
+from lpo.workload.windows import Layout, Scaler, fit_scaler
 
-FEW_WINDOWS = 100  # below this a test set is reported but supports no conclusion
+Suite: TypeAlias = Literal["standard", "full"]
 
 
 class Protocol(NamedTuple):
@@ -40,12 +51,25 @@ class Protocol(NamedTuple):
     horizon: int | None = None
 
 
+class Clocks(NamedTuple):
+    """Second of day at which the bin of each target begins: float32 [n, pairs] (, horizon).
+
+    On the clock of the series trained on; NaN where a bin's time on it is not known.
+    """
+
+    train: np.ndarray
+    tests: dict[str, np.ndarray]
+
+
 class Problem(NamedTuple):
     """What a method trains on and is judged by; all windows float32 tokens [n, window].
 
     `tests`: the first entry, named `own`, is the test part of the series trained on; every other is
     a shifted set. `validation` has no rows under the protocol `paper`. `sources`: the files behind
-    the series. `notes`: what was left out or must be said beside the results.
+    the series. `notes`: what was left out or must be said beside the results. `validation_shifts`:
+    shifted sets that methods may be chosen by, made without a test part; none unless the suite is
+    `full`. `clocks`: of the training windows and of every test set, None under `paper`, whose bins
+    have no time.
     """
 
     protocol: Protocol
@@ -57,6 +81,8 @@ class Problem(NamedTuple):
     own: str
     sources: list[Source]
     notes: list[str]
+    validation_shifts: dict[str, np.ndarray]
+    clocks: Clocks | None
 
 
 def lead_time(
@@ -110,31 +136,89 @@ def paper() -> Protocol:
 
 
 def from_trace(series: Series) -> Workload:
-    """Workload of one series; its only shifted sets are corruptions of its own test part."""
+    """Workload of one series; its only shifted sets are changes of its own test part."""
     return Workload(series.name, series.name, {series.name: series})
 
 
-def build(workload: Workload, protocol: Protocol, *, seed: int) -> Problem:
+def build(
+    workload: Workload,
+    protocol: Protocol,
+    *,
+    seed: int,
+    suite: Suite = "standard",
+    max_windows: int | None = None,
+) -> Problem:
     """Windows, scaler and test sets of a workload under a protocol.
 
-    `seed` (not negative) fixes the corruptions, each set its own stream. Series that are too short
-    for a window are left out of the tests and named in the notes.
+    `seed` (not negative) fixes what is random in the shifts, each set its own stream. `suite`:
+    which shifted sets there are; `full`, of `lead_time` only, adds the shift suite and the
+    validation shifts. `max_windows`: of each test set and validation shift at most so many windows,
+    evenly spaced; None for all. Series that are too short for a window are left out of the tests
+    and named in the notes.
 
-    Raises `InputError` when the series trained on is missing, too short or constant, or when bins
-    are asked for that are no multiple of a series' own.
+    Raises `InputError` when the series trained on is missing, too short or constant, when bins
+    are asked for that are no multiple of a series' own, when `suite` is `full` under another
+    protocol than `lead_time`, or when `max_windows` is below 1.
     """
+    _refuse(workload, protocol, suite, max_windows)
+    if protocol.name == "paper":
+        return _build_published(workload, protocol, max_windows)
+    grid, grid_notes = _on_grid(workload, protocol.bin_s)
+    train, validation, test = _split(grid[workload.train], workload, protocol)
+
+    layout = Layout(protocol.window, protocol.context, protocol.lead, protocol.horizon)
+    own = f"{workload.train}_test"
+    parts = grid | {workload.train: test}
+    sets = standard_sets(parts, workload.train, own, seed=seed)
+    shifts: dict[str, np.ndarray] = {}
+    if suite == "full":
+        bin_s, window = protocol.bin_s, protocol.window
+        enough = window + (FEW_WINDOWS - 1) * protocol.test_stride
+        sets |= suite_sets(parts, workload.train, own, bin_s=bin_s, enough=enough, seed=seed)
+        shifts = validation_shifts(
+            workload, train.tokens, validation.tokens, bin_s=bin_s, window=window, seed=seed
+        )
+    in_train = Cutting(layout, protocol.train_stride)
+    in_tests = Cutting(layout, protocol.test_stride, max_windows)
+    tests, test_notes = cut_tests({name: each.tokens for name, each in sets.items()}, in_tests)
+    shifted, shift_notes = cut_shifts(shifts, in_tests)
+    return Problem(
+        protocol=protocol,
+        layout=layout,
+        scaler=fit_scaler(train.tokens),
+        train=scored_windows(train.tokens, in_train),
+        validation=scored_windows(validation.tokens, in_tests._replace(most=None)),
+        tests=tests,
+        own=own,
+        sources=_sources(workload),
+        notes=grid_notes + test_notes + shift_notes,
+        validation_shifts=shifted,
+        clocks=Clocks(
+            target_clock(train.clock, in_train),
+            {name: target_clock(sets[name].clock, in_tests) for name in tests},
+        ),
+    )
+
+
+def _refuse(workload: Workload, protocol: Protocol, suite: Suite, max_windows: int | None) -> None:
     if workload.train not in workload.series:
         raise InputError(
             f"workload `{workload.name}` trains on `{workload.train}`, which is not one of "
             f"its series: {', '.join(workload.series)}."
         )
-    if protocol.name == "paper":
-        return _build_published(workload, protocol)
-    grid, grid_notes = _on_grid(workload, protocol.bin_s)
-    tokens = grid[workload.train]
+    if suite == "full" and protocol.name != "lead_time":
+        raise InputError(
+            f"`suite` full is for the protocol lead_time, got {protocol.name}: use standard."
+        )
+    if max_windows is not None and max_windows < 1:
+        raise InputError(f"`max_windows` must be at least 1, or None for all, got {max_windows}.")
+
+
+def _split(whole: Demand, workload: Workload, protocol: Protocol) -> list[Demand]:
+    """Train, validation and test part of the series trained on."""
     try:
         split = temporal_split(
-            len(tokens), protocol.fractions, gap=protocol.gap, window=protocol.window
+            len(whole.tokens), protocol.fractions, gap=protocol.gap, window=protocol.window
         )
     except InputError as error:
         series = workload.series[workload.train]
@@ -143,102 +227,53 @@ def build(workload: Workload, protocol: Protocol, *, seed: int) -> Problem:
             f"{where}: {error} A bin is {protocol.bin_s:g} s: give a longer trace, or a smaller "
             "`protocol.bin_s`, `context` or `lead`."
         ) from None
-    train, validation, test = (tokens[part.start : part.stop] for part in split)
-
-    layout = Layout(protocol.window, protocol.context, protocol.lead, protocol.horizon)
-    own = f"{workload.train}_test"
-    sets = _evaluation_sets(grid | {workload.train: test}, workload.train, own, seed)
-    tests, test_notes = _cut_sets(sets, layout, protocol.test_stride)
-    return Problem(
-        protocol=protocol,
-        layout=layout,
-        scaler=fit_scaler(train),
-        train=cut(train, layout, protocol.train_stride),
-        validation=cut(validation, layout, protocol.test_stride),
-        tests=tests,
-        own=own,
-        sources=_sources(workload),
-        notes=grid_notes + test_notes,
-    )
+    return [Demand(*(each[part.start : part.stop] for each in whole)) for part in split]
 
 
-def _build_published(workload: Workload, protocol: Protocol) -> Problem:
+def _build_published(workload: Workload, protocol: Protocol, max_windows: int | None) -> Problem:
     grid, grid_notes = _on_grid(workload, protocol.bin_s)
-    sets, set_notes = published.published_sets(grid)
+    sets, set_notes = published.published_sets({name: each.tokens for name, each in grid.items()})
     layout = Layout(protocol.window, protocol.context, protocol.lead)
-    rows, row_notes = _cut_sets(sets, layout, protocol.test_stride)
+    rows, row_notes = cut_tests(sets, Cutting(layout, protocol.test_stride))
     own_rows = rows.pop("23V")
     train_rows = int(protocol.fractions[0] * len(own_rows))
     train = own_rows[:train_rows]
+    tests = {published.OWN: own_rows[train_rows:]} | rows
     return Problem(
         protocol=protocol,
         layout=layout,
         scaler=fit_scaler(train),
         train=train,
         validation=own_rows[:0],
-        tests={published.OWN: own_rows[train_rows:]} | rows,
+        tests={name: each[evenly(len(each), max_windows)] for name, each in tests.items()},
         own=published.OWN,
         sources=_sources(workload),
         notes=grid_notes + set_notes + row_notes,
+        validation_shifts={},
+        clocks=None,
     )
 
 
-def _evaluation_sets(
-    parts: dict[str, np.ndarray], train: str, own: str, seed: int
-) -> dict[str, np.ndarray]:
-    """Demand of every test set; `parts`: of `train` its test part, of other series the whole."""
-    sets = {own: parts[train]}
-    sets |= {name: tokens for name, tokens in parts.items() if name != train}
-    sets |= {
-        f"{first}+{second}": mixture(parts[first], parts[second])
-        for first, second in mixture_pairs(list(parts), train)
-    }
-    for corruption, corrupt in CORRUPTIONS.items():
-        name = f"{own}_{corruption}"
-        sets[name] = corrupt(parts[train], generator(seed, name))
-    return sets
-
-
-def _on_grid(workload: Workload, bin_s: float) -> tuple[dict[str, np.ndarray], list[str]]:
+def _on_grid(workload: Workload, bin_s: float) -> tuple[dict[str, Demand], list[str]]:
     """Demand of each series in bins of `bin_s` seconds, and notes on what did not fit the grid."""
-    grid: dict[str, np.ndarray] = {}
+    grid: dict[str, Series] = {}
     short, partial = [], []
     for name, series in workload.series.items():
         group = bins_per(bin_s, series.bin_s)
         if len(series.tokens) < group and name != workload.train:
             short.append(name)
             continue
-        grid[name] = coarsen(series, bin_s).tokens
+        grid[name] = coarsen(series, bin_s)
         left_over = len(series.tokens) % group
         if left_over:
             partial.append(f"{name} {left_over} of {series.bin_s:g} s")
-    notes = _note(f"left out, shorter than one bin of {bin_s:g} s", short)
-    return grid, notes + _note(f"bins at the end that fill no bin of {bin_s:g} s", partial)
-
-
-def _cut_sets(
-    sets: dict[str, np.ndarray], layout: Layout, stride: int
-) -> tuple[dict[str, np.ndarray], list[str]]:
-    """Windows of every set that holds one, and notes on what is not scored or only reported."""
-    cuts = {name: cut(tokens, layout, stride) for name, tokens in sets.items()}
-    counts = {name: len(windows) for name, windows in cuts.items()}
-    tails = {name: (len(sets[name]) - layout.window) % stride for name, n in counts.items() if n}
-    notes = _note(
-        f"left out, shorter than one window of {layout.window} bins",
-        [name for name, n in counts.items() if n == 0],
-    )
-    notes += _note(
-        f"fewer than {FEW_WINDOWS} windows, report but draw no conclusion",
-        [f"{name} {n}" for name, n in counts.items() if 0 < n < FEW_WINDOWS],
-    )
-    notes += _note(
-        "bins at the end that fill no window", [f"{name} {n}" for name, n in tails.items() if n]
-    )
-    return {name: windows for name, windows in cuts.items() if len(windows)}, notes
-
-
-def _note(text: str, items: list[str]) -> list[str]:
-    return [f"{text}: {', '.join(items)}"] if items else []
+    notes = note(f"left out, shorter than one bin of {bin_s:g} s", short)
+    reference = grid[workload.train]
+    demand = {
+        name: Demand(series.tokens, second_of_day(series, reference))
+        for name, series in grid.items()
+    }
+    return demand, notes + note(f"bins at the end that fill no bin of {bin_s:g} s", partial)
 
 
 def _sources(workload: Workload) -> list[Source]:

@@ -1,9 +1,10 @@
-"""Shifts of demand: corruptions of a series, `(tokens, rng) -> tokens`, and mixtures of two.
+"""Shifts of demand: changes of one series, tokens [bins] -> tokens [bins], and mixtures of two.
 
-All keep the unit and never re-scale: a shift that is scaled away tests nothing. Corruptions clip at
-zero; their amplitudes are shares of the series' own maximum. Follows the test sets of 3D-Learning
-(arXiv 2602.02943), whose strengths are the defaults; where its text and its code mean different
-things by "cutout", both are here.
+All keep the unit and never re-scale: a shift that is scaled away tests nothing. What is random
+comes from `rng`. Cutout, Perlin and Gaussian noise follow the test sets of 3D-Learning
+(arXiv 2602.02943), whose strengths are the defaults: they clip at zero, and their amplitudes are
+shares of the series' own maximum; where its text and its code mean different things by "cutout",
+both are here. The other shifts are ours (docs/protocols.md).
 """
 
 import zlib
@@ -11,10 +12,61 @@ from collections.abc import Callable
 
 import numpy as np
 
+REGIME_S = 10_800.0  # seconds of a block of `regime`: three hours
+
 
 def generator(seed: int, name: str) -> np.random.Generator:
     """Random stream of one test set: depends on the seed and the set's name, not on other sets."""
     return np.random.default_rng([seed, zlib.crc32(name.encode())])
+
+
+def overdispersion(tokens: np.ndarray, rng: np.random.Generator, *, log_sd: float) -> np.ndarray:
+    """Each bin times its own log-normal factor, of mean one and log standard deviation `log_sd`."""
+    return tokens * np.exp(log_sd * rng.standard_normal(tokens.shape) - log_sd**2 / 2)
+
+
+def bursts(
+    tokens: np.ndarray,
+    rng: np.random.Generator,
+    *,
+    probability: float = 0.01,
+    peak: float = 3.0,
+    bins: int = 5,
+) -> np.ndarray:
+    """Each bin starts a burst with this probability: `peak` times the demand, falling in a line.
+
+    The bin that lies `age` bins after a start gains (peak - 1)(1 - age / bins) times its demand,
+    for age = 0, .., bins - 1. Gains of bursts that overlap add.
+    """
+    starts = rng.random(tokens.shape) < probability
+    gain = (peak - 1) * (1 - np.arange(bins) / bins)
+    return tokens * (1 + np.convolve(starts, gain)[: len(tokens)])
+
+
+def regime(
+    tokens: np.ndarray, bin_s: float, *, factor: float = 2.0, block_s: float = REGIME_S
+) -> np.ndarray:
+    """Level times `factor` in every second block of `block_s` seconds, the first as it was.
+
+    A bin of `bin_s` seconds belongs to the block that it begins in.
+    """
+    block = np.arange(len(tokens)) * bin_s // block_s
+    return np.where(block % 2 == 1, factor * tokens, tokens)
+
+
+def thinning(tokens: np.ndarray, rng: np.random.Generator, *, per_bin: float = 20.0) -> np.ndarray:
+    """Few large requests: Poisson counts, `per_bin` in a bin of mean demand, each of one size.
+
+    The mean of every bin is kept; its variance is the bin's demand times the size of a request,
+    which is the series' mean demand over `per_bin`.
+    """
+    size = tokens.mean() / per_bin
+    return size * rng.poisson(tokens / size) if size > 0 else tokens.copy()
+
+
+def subsampled(tokens: np.ndarray, step: int) -> np.ndarray:
+    """Every `step`-th bin: cycles run `step` times as fast, the noise of a bin stays as it is."""
+    return tokens[::step]
 
 
 def cutout_points(

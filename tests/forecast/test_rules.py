@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from lpo.errors import InputError
-from lpo.forecast.rules import best_factor, exp_smoothing, fit_rules, refined_minimum
+from lpo.forecast.rules import RULES, best_factor, exp_smoothing, fit_rules, refined_minimum
 
 FRACTILE = 10 / 11
 NAMES = [
@@ -136,3 +136,50 @@ def test_with_slots_a_rule_says_the_same_for_each_and_tunes_on_all(sample):
             forecast[..., 0], beside[name](history, target[..., 0]), rtol=1e-5
         )
     np.testing.assert_array_equal(rules["oracle"](history, target), target)
+
+
+def test_rows_that_need_a_fractile_or_a_clock_are_left_out_without(sample):
+    history, target = sample
+    clock = np.random.default_rng(4).uniform(0, 86_400, target.shape)
+
+    def names(target=target, **known):
+        rules = fit_rules(history, target, cost=newsvendor_cost, decide=lambda x: x, **known)
+        return [rule.name for rule in rules]
+
+    assert names(train_clock=clock) == NAMES
+    assert names(fractile=FRACTILE) == [*NAMES, "linear_quantile"]
+    assert names(fractile=FRACTILE, train_clock=clock) == list(RULES)
+    slots = np.stack([target, target], axis=-1)
+    clock = np.stack([clock, clock], axis=-1)
+    assert names(slots, fractile=FRACTILE, train_clock=clock) == NAMES
+
+
+def test_only_the_rule_by_time_of_day_reads_the_clock(sample):
+    history, target = sample
+    clock = np.random.default_rng(4).uniform(0, 86_400, target.shape)
+    rules = fit_rules(
+        history,
+        target,
+        cost=newsvendor_cost,
+        decide=lambda forecast: forecast,
+        fractile=FRACTILE,
+        train_clock=clock,
+    )
+    for rule in rules:
+        at, later = (rule.predict(history, target, x) for x in (clock, (clock + 7_200) % 86_400))
+        assert at.shape == target.shape
+        assert np.array_equal(at, later) == (rule.name != "time_of_day"), rule.name
+    unknown = rules[-1].predict(history, target)
+    assert np.all(unknown == np.quantile(target, FRACTILE, method="inverted_cdf"))
+
+
+def test_a_clock_of_another_shape_is_refused(sample):
+    history, target = sample
+    with pytest.raises(InputError, match="train_clock"):
+        fit_rules(
+            history,
+            target,
+            cost=newsvendor_cost,
+            decide=lambda forecast: forecast,
+            train_clock=np.zeros(3),
+        )

@@ -10,7 +10,7 @@ import numpy as np
 
 from lpo import diffusion, robust
 from lpo.optim import Training, batch_sharding, data_mesh, replicate, run, seed_keys
-from lpo.workload import Scaler
+from lpo.workload import Scaler, linear_space
 
 ONE, FOUR = (data_mesh(count) for count in (1, 4))
 DIM = 6
@@ -106,16 +106,16 @@ def robust_epoch():
     shard, key = batch_sharding(FOUR), jax.random.PRNGKey(0)
     settings = robust.AdversarySettings(inner_steps=2, paths=16, draws=24, audit_draws=32)
     adversary = robust.make_adversary(
-        MODEL, SDE, GRID, Scaler(2.0, 1.0), DIM, _loss, settings, shard=shard
+        MODEL, SDE, GRID, linear_space(Scaler(2.0, 1.0)).to_tokens, DIM, _loss, settings, shard=shard
     )
-    training = robust.dro_diffusion(
-        adversary, _loss, epochs=1, predictor_steps=2, samples=40, batch=8, shard=shard
-    )
+    imagination = robust.adversarial_imagination(adversary)
+    inner = robust.mixed(imagination, _loss, samples=40, batch=8, shard=shard)
+    training = robust.outer_epochs(inner, _loss, epochs=1, predictor_steps=2)
     coefs = jax.tree.map(jnp.float32, diffusion.make_coefficients(SDE, GRID.times))
     rows = jnp.ones((50, DIM))
     nominal = robust.Nominal(jax.jit(MODEL.init)(key), coefs, rows)
-    state = training.init(key, jnp.zeros(()), nominal)
     data = robust.RobustData(robust.Windows(rows, rows), nominal)
+    state = training.init(key, jnp.zeros(()), data)
     text = jax.jit(training.update).lower(key, state, data).as_text()
     split = re.findall(r'\[\{"data"\}, \{\}\]> : tensor<(\d+)x', text)
     return {"split": sorted({int(size) for size in split})}

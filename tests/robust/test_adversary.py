@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from lpo import robust
+from lpo import robust, workload
 from lpo.diffusion import eps_mse
 
 
@@ -21,7 +21,7 @@ def build(tiny, loss=None, **settings):
         tiny.model,
         tiny.sde,
         tiny.grid,
-        tiny.scaler,
+        workload.linear_space(tiny.scaler).to_tokens,
         tiny.layout.window,
         tiny.loss if loss is None else loss,
         robust.AdversarySettings(**(defaults | settings)),

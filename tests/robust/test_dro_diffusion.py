@@ -6,7 +6,7 @@ import jax
 import numpy as np
 import pytest
 
-from lpo import robust
+from lpo import robust, workload
 from lpo.optim import run, seed_keys
 
 
@@ -15,24 +15,26 @@ def train(tiny, nominal, seeds=1, epochs=2, **options):
         tiny.model,
         tiny.sde,
         tiny.grid,
-        tiny.scaler,
+        workload.linear_space(tiny.scaler).to_tokens,
         tiny.layout.window,
         tiny.loss,
         robust.AdversarySettings(paths=64, draws=64, inner_steps=3, learning_rate=1e-3),
     )
-    sizes: dict[str, Any] = {"epochs": epochs, "predictor_steps": 20, "samples": 64, "batch": 64}
-    training = robust.dro_diffusion(adversary, tiny.loss, **(sizes | options))
+    sizes: dict[str, Any] = {"samples": 64, "batch": 64}
+    imagination = robust.adversarial_imagination(adversary)
+    inner = robust.mixed(imagination, tiny.loss, **(sizes | options))
+    training = robust.outer_epochs(inner, tiny.loss, epochs=epochs, predictor_steps=20)
     keys = seed_keys(0, seeds)
     params = jax.vmap(tiny.predictor.init)(keys)
     theta, coefs = jax.tree.map(
         lambda x: np.broadcast_to(x, (seeds, *np.shape(x))), (nominal.theta, nominal.coefs)
     )
     each = robust.Nominal(theta, coefs, nominal.windows)
-    axes = robust.DATA_AXES.nominal
-    state = jax.vmap(training.init, in_axes=(0, 0, axes))(keys, params, each)
     data = robust.RobustData(tiny.windows, each)
+    axes = robust.data_axes(data)
+    state = jax.vmap(training.init, in_axes=(0, 0, axes))(keys, params, data)
     return list(
-        run(training, keys, state, data, steps=epochs, segment_steps=1, data_axes=robust.DATA_AXES)
+        run(training, keys, state, data, steps=epochs, segment_steps=1, data_axes=axes)
     )
 
 

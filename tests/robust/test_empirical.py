@@ -60,7 +60,9 @@ def test_gradient_step_is_the_finite_difference_of_the_mean_loss(tiny):
     optimiser = optax.sgd(1.0)
     params = tiny.predictor.init(jax.random.PRNGKey(0))
     rows = tiny.windows.train[:64]
-    state, losses = descend(start_predictor(params, optimiser), optimiser, loss, rows, None)
+    state, losses = descend(
+        start_predictor(params, optimiser), optimiser, lambda params: loss(params, rows)
+    )
     flat, unravel = ravel_pytree(params)
     step = ravel_pytree(state.params)[0] - flat
     direction = step / jnp.linalg.norm(step)

@@ -6,10 +6,12 @@ from scipy import stats
 
 from lpo.errors import InputError
 from lpo.workload.azure import load_azure
+from lpo.workload.cutting import evenly
 from lpo.workload.protocols import build, from_trace, honest, lead_time, paper
 from lpo.workload.published import own_extremes, published_sets
 from lpo.workload.series import Series, Source, Workload
-from lpo.workload.shifts import generator, perlin
+from lpo.workload.shifts import generator, perlin, thinning
+from lpo.workload.suite import SUITE
 from lpo.workload.synthetic import synthetic
 from lpo.workload.windows import cut, fit_scaler, pairs
 
@@ -165,7 +167,155 @@ def test_sources_are_those_of_the_files_read():
     assert build(workload, honest(), seed=0).sources == [source]
 
 
+# --- the shift suite -----------------------------------------------------------------------------
+
+COARSE = lead_time(300.0, context=7, lead=6)  # of one day 172 bins train, 34 validate, 58 test
+
+
+def of_the_suite(name):
+    return [f"{name}_{shift}" for shift in SUITE]
+
+
+def test_the_full_suite_adds_shifts_of_the_own_part_and_of_long_services(made):
+    standard, full = (build(made, COARSE, seed=0, suite=suite) for suite in ("standard", "full"))
+    added = of_the_suite("chat_test")
+    added += [name for other in ("code", "agents", "chat_later") for name in of_the_suite(other)]
+    assert set(full.tests) == set(standard.tests) | set(added)
+    assert list(full.tests)[: len(standard.tests)] == list(standard.tests)
+    for name, windows in standard.tests.items():
+        np.testing.assert_array_equal(full.tests[name], windows)
+    assert (full.own, full.scaler) == (standard.own, standard.scaler)
+    for name in ("train", "validation"):
+        np.testing.assert_array_equal(getattr(full, name), getattr(standard, name))
+    code = made.series["code"].tokens.reshape(-1, 60).sum(axis=1)
+    thinned = thinning(code, generator(0, "code_thinning"))
+    np.testing.assert_array_equal(full.tests["code_thinning"], cut(thinned, full.layout, 1))
+    assert standard.validation_shifts == {}
+
+
+def test_a_service_must_hold_a_hundred_windows_and_two_regimes_to_be_shifted():
+    rng = np.random.default_rng(0)
+    lengths = {"x": 2_000, "long": 360, "hours": 359, "few": 111}
+    workload = Workload(
+        "w", "x", {name: series(name, rng.uniform(1, 9, n), 60.0) for name, n in lengths.items()}
+    )
+    tests = build(workload, lead_time(60.0, 7, 6), seed=0, suite="full").tests
+    assert {"long_bursts", "x_test_bursts"} <= set(tests)
+    assert not {"hours_bursts", "few_bursts"} & set(tests)
+    hourly = Workload(
+        "w", "x", {name: series(name, rng.uniform(1, 9, n), 3600.0) for name, n in lengths.items()}
+    )
+    tests = build(hourly, lead_time(3600.0, 7, 6), seed=0, suite="full").tests
+    assert "hours_bursts" in tests and "few_bursts" not in tests  # 99 windows
+
+
+def test_validation_shifts_are_the_suite_and_two_services_that_no_test_set_holds(made):
+    mine = from_trace(made.series["chat"]._replace(name="mine"))
+    problem = build(mine, COARSE, seed=0, suite="full")
+    expected = [*of_the_suite("mine_validation"), "agents", "chat_later"]
+    expected.remove("mine_validation_clock_3")  # 34 bins, a third of which is less than a window
+    assert list(problem.validation_shifts) == expected
+    assert not set(expected) & set(problem.tests)
+    assert problem.notes[-1] == (
+        "validation shifts left out, shorter than one window of 13 bins: mine_validation_clock_3"
+    )
+    validation = mine.series["mine"].tokens.reshape(-1, 60).sum(axis=1)[172 + 13 : 230 - 13]
+    thinned = thinning(validation, generator(0, "mine_validation_thinning"))
+    np.testing.assert_array_equal(
+        problem.validation_shifts["mine_validation_thinning"], cut(thinned, problem.layout, 1)
+    )
+    for name, size in (("agents", 0.5), ("chat_later", 1.7)):
+        windows = problem.validation_shifts[name]
+        assert len(windows) == 2 * 288 - 12  # two days
+        assert windows.mean() == pytest.approx(size * problem.scaler.mean, rel=0.05)
+    # the built-in workload has both among its test sets
+    assert not {"agents", "chat_later"} & set(
+        build(made, COARSE, seed=0, suite="full").validation_shifts
+    )
+
+
+def test_nothing_to_choose_by_depends_on_a_test_set(made):
+    chat, code = made.series["chat"], made.series["code"]
+    kept = 230 * 60  # bins of 5 s before the test part
+    altered = {
+        "mine": chat._replace(tokens=np.r_[chat.tokens[:kept], 9 * chat.tokens[kept:] + 1e6]),
+        "code": code._replace(tokens=3 * code.tokens[::-1]),
+    }
+    workload = Workload("w", "mine", {"mine": chat, "code": code})
+    before, after = (
+        build(each, COARSE, seed=0, suite="full")
+        for each in (workload, workload._replace(series=altered))
+    )
+    assert before.scaler == after.scaler
+    np.testing.assert_array_equal(before.train, after.train)
+    np.testing.assert_array_equal(before.validation, after.validation)
+    assert list(before.validation_shifts) == list(after.validation_shifts)
+    for name, windows in before.validation_shifts.items():
+        np.testing.assert_array_equal(windows, after.validation_shifts[name])
+    for name, windows in before.tests.items():
+        assert np.any(windows != after.tests[name]), name
+
+
+def test_scored_windows_can_be_capped(made):
+    mine = Workload("w", "chat", {name: made.series[name] for name in ("chat", "code")})
+    every, capped = (
+        build(mine, COARSE, seed=0, suite="full", max_windows=most) for most in (None, 40)
+    )
+    assert capped.notes[-2] == "scored on at most 40 windows of a set, evenly spaced"
+    for sets, of_all in (
+        (capped.tests, every.tests),
+        (capped.validation_shifts, every.validation_shifts),
+    ):
+        for name, windows in sets.items():
+            chosen = evenly(len(of_all[name]), 40)
+            assert len(windows) == min(len(of_all[name]), 40)
+            np.testing.assert_array_equal(windows, of_all[name][chosen])
+    assert capped.clocks is not None and every.clocks is not None
+    for name, clock in capped.clocks.tests.items():
+        whole = every.clocks.tests[name]
+        np.testing.assert_array_equal(clock, whole[evenly(len(whole), 40)])
+    np.testing.assert_array_equal(capped.train, every.train)
+    np.testing.assert_array_equal(capped.validation, every.validation)
+
+
+# --- clocks --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("horizon", [None, 3])
+def test_clocks_are_those_of_the_targets(horizon):
+    """Demand that is its own second of day, so that a target tells what its clock must be."""
+    seconds = 6 * 3600.0 + 300.0 * np.arange(2_000)
+    mine = Series("x", seconds % 86_400, 300.0, "2024-06-01T06:00:00", None)
+    other = mine._replace(name="y", start=None)
+    later = Series("z", (seconds + 3600) % 86_400, 300.0, "2024-07-01T07:00:00", None)
+    workload = Workload("w", "x", {"x": mine, "y": other, "z": later})
+    problem = build(workload, lead_time(300.0, 7, 6, horizon), seed=0, suite="full")
+    assert problem.clocks is not None
+    assert list(problem.clocks.tests) == list(problem.tests)
+    target = pairs(problem.train, problem.layout)[1]
+    np.testing.assert_array_equal(problem.clocks.train, target)
+    for name in ("x_test", "z"):
+        target = pairs(problem.tests[name], problem.layout)[1]
+        np.testing.assert_array_equal(problem.clocks.tests[name], target)
+    assert np.isnan(problem.clocks.tests["y"]).all()
+    clock, target = problem.clocks.tests["y+x"], pairs(problem.tests["y+x"], problem.layout)[1]
+    known = ~np.isnan(clock)
+    assert 0 < known.sum() < known.size
+    np.testing.assert_array_equal(clock[known], target[known])
+    # a shifted service still lives on the same clock, also where its cycles run faster
+    for shift in ("x_test_bursts", "x_test_clock_3"):
+        found = problem.clocks.tests[shift]
+        np.testing.assert_array_equal(found, problem.clocks.tests["x_test"][: len(found)])
+
+
 # --- refusals ------------------------------------------------------------------------------------
+
+
+def test_the_full_suite_and_caps_are_refused_where_they_have_no_meaning(made):
+    with pytest.raises(InputError, match=r"`suite` full is for the protocol lead_time, got honest"):
+        build(made, honest(), seed=0, suite="full")
+    with pytest.raises(InputError, match="`max_windows` must be at least 1"):
+        build(made, honest(), seed=0, max_windows=0)
 
 
 def test_too_short_a_series_says_how_many_bins_are_needed():
@@ -320,6 +470,20 @@ def test_azure_sets_under_the_default_protocol(azure):
     assert {"code_2023+code_2024", "code_2023+conv_2024", "code_2024+conv_2024"} <= set(counts)
     assert len(problem.train) == 2_985
     assert any("draw no conclusion: conv_2023 19, code_2023 18" in note for note in problem.notes)
+
+
+def test_the_full_suite_of_the_azure_traces(azure):
+    problem = build(azure, lead_time(), seed=0, suite="full")
+    shifted = [*of_the_suite("conv_2024_test"), *of_the_suite("code_2024")]
+    standard = build(azure, lead_time(), seed=0).tests
+    assert set(problem.tests) == set(standard) | set(shifted)  # one hour of 2023 shifts nothing
+    assert list(problem.validation_shifts) == [
+        *of_the_suite("conv_2024_validation"),
+        "agents",
+        "chat_later",
+    ]
+    assert len(problem.tests["conv_2024_test_clock_3"]) == 297
+    assert len(problem.tests["code_2024_clock_3"]) == 1_641
 
 
 def test_with_a_horizon_every_slot_is_scored_once():

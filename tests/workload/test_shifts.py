@@ -1,18 +1,24 @@
-"""Corruptions against the laws they are drawn from; mixtures against their parts."""
+"""Shifts against the laws they are drawn from; mixtures against their parts."""
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from lpo.workload.shifts import (
     CORRUPTIONS,
+    bursts,
     cutout_block,
     cutout_points,
     gaussian,
     generator,
     mixture,
     mixture_pairs,
+    overdispersion,
     perlin,
     perlin_noise,
+    regime,
+    subsampled,
+    thinning,
 )
 
 TOKENS = np.random.default_rng(1).uniform(1_000, 2_000, 40_000)
@@ -140,3 +146,87 @@ def test_test_sets_have_the_published_strengths():
     varying = np.arange(200_000.0)
     block = cutout_block(varying, rng())
     assert np.sum(block != varying) in (999, 1000)  # the maximum itself may be inside
+
+
+# --- shifts of ours ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("log_sd", [0.3, 0.6])
+def test_overdispersion_is_log_normal_of_mean_one(log_sd):
+    factor = overdispersion(TOKENS, rng(), log_sd=log_sd) / TOKENS
+    count = len(TOKENS)
+    sd = np.sqrt(np.expm1(log_sd**2))  # of the factor: exp(2 mu + s^2)(exp(s^2) - 1), mu = -s^2 / 2
+    assert factor.mean() == pytest.approx(1, abs=4 * sd / np.sqrt(count))
+    logs = np.log(factor)
+    assert logs.std() == pytest.approx(log_sd, rel=4 / np.sqrt(2 * count))
+    assert logs.mean() == pytest.approx(-(log_sd**2) / 2, abs=4 * log_sd / np.sqrt(count))
+    assert stats.kstest((logs + log_sd**2 / 2) / log_sd, "norm").pvalue > 1e-3
+    assert abs(np.corrcoef(logs[1:], logs[:-1])[0, 1]) < 4 / np.sqrt(count)
+
+
+class Scripted:
+    """A generator whose uniform draws are given: a bin below the probability starts a burst."""
+
+    def __init__(self, starts, bins):
+        self.draws = np.ones(bins)
+        self.draws[list(starts)] = 0.0
+
+    def random(self, shape):
+        assert shape == self.draws.shape
+        return self.draws
+
+
+def test_a_burst_triples_demand_and_is_gone_after_five_bins():
+    burst = bursts(np.full(12, 10.0), Scripted([4], 12))  # pyright: ignore[reportArgumentType]
+    np.testing.assert_allclose(burst, [10] * 4 + [30, 26, 22, 18, 14] + [10] * 3)
+
+
+def test_bursts_that_overlap_add_and_the_last_is_cut_off():
+    tokens = np.linspace(1, 2, 9)
+    both = bursts(tokens, Scripted([1, 3, 8], 9))  # pyright: ignore[reportArgumentType]
+    gains = [0, 2, 1.6, 1.2 + 2, 0.8 + 1.6, 0.4 + 1.2, 0.8, 0.4, 2]
+    np.testing.assert_allclose(both, tokens * (1 + np.array(gains)))
+
+
+def test_one_bin_in_a_hundred_starts_a_burst():
+    gain = bursts(np.ones(200_000), rng()) - 1
+    # A start adds 2 to a sum of gains that otherwise falls by at most .4 times those under way.
+    starts = np.sum(np.diff(gain, prepend=0) > 0)
+    sd = np.sqrt(0.01 * 0.99 * len(gain))
+    assert abs(starts - 2_000) < 4 * sd
+    assert gain.mean() == pytest.approx(0.01 * (2 + 1.6 + 1.2 + 0.8 + 0.4), rel=0.1)
+
+
+@pytest.mark.parametrize("bin_s", [5.0, 60.0, 300.0, 7 * 60.0])
+def test_regimes_change_every_three_hours(bin_s):
+    tokens = np.full(int(13 * 3600 / bin_s), 7.0)
+    level = regime(tokens, bin_s) / 7
+    begins = np.arange(len(tokens)) * bin_s / 3600  # hours
+    first, second, third, fourth, last = (
+        level[(begins >= lo) & (begins < hi)]
+        for lo, hi in [(0, 3), (3, 6), (6, 9), (9, 12), (12, 13)]
+    )
+    for block, factor in ((first, 1), (second, 2), (third, 1), (fourth, 2), (last, 1)):
+        assert np.all(block == factor)
+
+
+def test_thinning_is_poisson_with_twenty_counts_a_mean_bin():
+    tokens = np.repeat([500.0, 1_500.0], 20_000)  # mean 1000: 10 and 30 counts of 50 tokens
+    thinned = thinning(tokens, rng()).reshape(2, -1)
+    np.testing.assert_allclose(thinned / 50, np.rint(thinned / 50), atol=1e-9)
+    for bins, mean in zip(thinned, (500.0, 1_500.0), strict=True):
+        variance = 50 * mean
+        assert bins.mean() == pytest.approx(mean, abs=4 * np.sqrt(variance / bins.size))
+        assert bins.var() == pytest.approx(variance, rel=4 * np.sqrt(2.1 / bins.size))
+    assert np.all(thinning(np.zeros(5), rng()) == 0)
+
+
+def test_a_clock_three_times_as_fast_keeps_bins_and_shortens_cycles():
+    bins = np.arange(3_000)
+    cycle = 1_000 * (2 + np.sin(2 * np.pi * bins / 1_440))
+    noise = rng().normal(size=3_000)
+    fast = subsampled(cycle + noise, 3)
+    np.testing.assert_allclose(
+        fast[:900] - noise[:2_700:3], 1_000 * (2 + np.sin(2 * np.pi * bins[:900] / 480))
+    )
+    assert len(fast) == 1_000 and len(subsampled(np.ones(7), 3)) == 3
