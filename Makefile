@@ -1,4 +1,5 @@
 PYTHON ?= python3
+WORKERS ?= 2
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.complete
@@ -26,8 +27,9 @@ lint: $(STAMP)
 	$(BIN)/pyright
 	$(BIN)/lint-imports
 
+# A file of tests stays with one worker, so that what its tests share is made once.
 test: lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile
 
 # Each benchmark prints one JSON line a result; none of them is a test.
 bench: $(STAMP)

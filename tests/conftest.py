@@ -1,6 +1,7 @@
 """Where the real traces are, captured output that survives logging, small runs of the main job."""
 
 import io
+import json
 import os
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from typing import NamedTuple
 
 import pytest
 from absl import logging as absl_logging
+from filelock import FileLock
 
 # Hydra configures logging anew for each command, which makes absl (imported by Orbax) close the
 # stream of its handler unless that is sys.stderr. Under pytest it is one that captures output.
@@ -18,6 +20,8 @@ absl_logging.get_absl_handler().python_handler.setStream(io.StringIO())
 
 def pytest_configure(config: pytest.Config) -> None:
     """One cache of compiled programs for the tests and the processes that they start."""
+    if hasattr(config, "workerinput"):
+        return  # a worker of pytest-xdist, whose environment names the cache of all workers
     cache = tempfile.TemporaryDirectory(prefix="compiled-", ignore_cleanup_errors=True)
     config.add_cleanup(cache.cleanup)
     os.environ["JAX_COMPILATION_CACHE_DIR"] = cache.name
@@ -93,26 +97,40 @@ def train():
 
 
 @pytest.fixture(scope="session")
-def finished(train, tmp_path_factory) -> Run:
-    """The small run, unbroken."""
-    run = train(
-        *TINY, "+experiment=dro_diffusion", folder=tmp_path_factory.mktemp("run") / "unbroken"
-    )
-    assert run.code == 0, run.err
-    return run
+def train_once(train, tmp_path_factory, worker_id):
+    """The small run of a name: trained where it is first asked for, the same for all workers."""
+    root = tmp_path_factory.getbasetemp()
+    if worker_id != "master":
+        root = root.parent  # the workers' own folders are below it
+
+    def start(name: str, *overrides: str, **options: int) -> Run:
+        written = root / f"{name}.json"
+        with FileLock(root / f"{name}.lock"):
+            if not written.exists():
+                run = train(*TINY, *overrides, folder=root / name, **options)
+                written.write_text(json.dumps(run[1:]))
+        run = Run(root / name, *json.loads(written.read_text()))
+        assert run.code == 0, run.err
+        return run
+
+    return start
 
 
 @pytest.fixture(scope="session")
-def fleet_run(train, tmp_path_factory) -> Run:
+def finished(train_once) -> Run:
+    """The small run, unbroken."""
+    return train_once("unbroken", "+experiment=dro_diffusion")
+
+
+@pytest.fixture(scope="session")
+def fleet_run(train_once) -> Run:
     """A small run through the fleet layer: DFL and MSE, two seeds, plans of three slots."""
-    run = train(
-        *TINY,
+    return train_once(
+        "fleet",
         "+experiment=dfl",
         "compare=[mse]",
+        "workload.days=0.5",
         "provision=fleet",
         "provision.horizon=3",
         "predictor.segment_steps=15",
-        folder=tmp_path_factory.mktemp("run") / "fleet",
     )
-    assert run.code == 0, run.err
-    return run

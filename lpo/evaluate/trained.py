@@ -12,7 +12,7 @@ from lpo.runs import Checkpoints, RunFolder
 from lpo.train.config import TrainConfig, WorkloadConfig
 from lpo.train.methods import Trained
 from lpo.train.predictors import load_predictors
-from lpo.train.problem import load_workload, make_protocol, make_task
+from lpo.train.problem import load_workload, make_problem, make_protocol, make_task
 
 
 class TrainedRun(NamedTuple):
@@ -45,7 +45,7 @@ def load_run(path: Path, replan: int | None, demand_scale: float) -> TrainedRun:
                 f"the horizon of {path}"
             )
         protocol = protocol._replace(test_stride=replan)
-    problem = workload.build(load_workload(cfg.workload), protocol, seed=cfg.seed)
+    problem = make_problem(load_workload(cfg.workload), protocol, cfg)
     _refuse_changed_data(folder, problem)
     with Checkpoints(folder.checkpoints) as checkpoints:
         methods = load_predictors(checkpoints, cfg, problem)

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from lpo.optim.training import Training as Training
     from lpo.optim.training import adam as adam
     from lpo.optim.training import fit as fit
+    from lpo.optim.training import over_seeds as over_seeds
     from lpo.optim.training import run as run
     from lpo.optim.training import seed_keys as seed_keys
 
@@ -51,6 +52,7 @@ __getattr__ = lazily(
         "Training": "training",
         "adam": "training",
         "fit": "training",
+        "over_seeds": "training",
         "run": "training",
         "seed_keys": "training",
     },

@@ -75,6 +75,30 @@ def adam(
     )
 
 
+def over_seeds(function: Callable[..., PyTree], axes: tuple[Any, ...], one_by_one: bool) -> Any:
+    """`function` for all seeds in one program: side by side (`jax.vmap`), or one after another.
+
+    One after another is faster for recurrent networks on a CPU, where XLA multiplies stacks of
+    small matrices slowly: 2.2 times for five LSTM forecasters of 118 465 parameters.
+    """
+    if not one_by_one:
+        return jax.vmap(function, in_axes=axes)
+
+    def mapped(*arguments: PyTree) -> PyTree:
+        leaves, structure = jax.tree.flatten(arguments)
+        prefix = jax.tree.broadcast(axes, arguments, is_leaf=lambda axis: axis is None)
+        each = [axis == 0 for axis in jax.tree.leaves(prefix, is_leaf=lambda axis: axis is None)]
+
+        def one(own: list[Array]) -> PyTree:
+            pool = iter(own)
+            merged = [next(pool) if has else leaf for has, leaf in zip(each, leaves, strict=True)]
+            return function(*jax.tree.unflatten(structure, merged))
+
+        return jax.lax.map(one, [leaf for has, leaf in zip(each, leaves, strict=True) if has])
+
+    return mapped
+
+
 def run(
     training: Training,
     keys: Array,
@@ -86,6 +110,7 @@ def run(
     data_axes: PyTree = None,
     start: int = 0,
     mesh: Mesh | None = None,
+    one_by_one: bool = False,
 ) -> Iterator[Segment]:
     """Train from step `start` to `steps`, yielding after every `segment_steps` steps.
 
@@ -103,6 +128,8 @@ def run(
     - `mesh`: devices that `training` splits its batches over (`lpo.optim.sharding`); keys, state
       and data are copied to each of them.
 
+    - `one_by_one`: seeds after one another instead of side by side (`over_seeds`).
+
     **Raises:** `Diverged` when a metric is not finite or a leaf of the state is NaN after a
     segment.
     """
@@ -117,7 +144,8 @@ def run(
 
     # the state must come back as it went in, on every device, for the next segment to take it
     everywhere = None if mesh is None else NamedSharding(mesh, PartitionSpec())
-    program = jax.jit(jax.vmap(segment, in_axes=(0, 0, data_axes, None)), out_shardings=everywhere)
+    seeds = over_seeds(segment, (0, 0, data_axes, None), one_by_one)
+    program = jax.jit(seeds, out_shardings=everywhere)
     keys, state, data = replicate((keys, state, data), mesh)
     compiled: dict[int, Any] = {}
     while start < steps:

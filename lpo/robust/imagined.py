@@ -33,12 +33,16 @@ def mixed(
     *,
     samples: int = 1024,
     mix: float = 0.5,
+    noise: float = 0.0,
     batch: int = 256,
     shard: Shard = unsharded,
 ) -> Inner:
     """Batches whose rows are imagined with probability `mix` and real otherwise.
 
-    `samples` windows are imagined an epoch. A `mix` of 1 is 3D-Learning as published.
+    `samples` windows are imagined an epoch. A `mix` of 1 is 3D-Learning as published. `noise`: sd
+    in tokens of normal noise that imagined rows get afresh in every step, cut at zero. The laws
+    near a smoothed law are those of Sinkhorn-robust optimisation (Wang, Gao and Xie, Sinkhorn
+    distributionally robust optimization, 2021), whose worst case tilts it by exp(loss / tau).
     """
 
     def init(key: Array, data: RobustData) -> Any:
@@ -49,10 +53,13 @@ def mixed(
         return state, shard(windows, axis=None), metrics  # gathered once: batches draw all over it
 
     def losses(key: Array, params: Any, data: RobustData, imagined: Array) -> Array:
-        real_key, imagined_key, mix_key, dropout_key = jax.random.split(key, 4)
+        real_key, imagined_key, mix_key, dropout_key, noise_key = jax.random.split(key, 5)
+        drawn = draw_rows(imagined_key, imagined, batch)
+        if noise > 0:
+            drawn = jnp.maximum(drawn + noise * jax.random.normal(noise_key, drawn.shape), 0.0)
         rows = jnp.where(
             jax.random.bernoulli(mix_key, mix, (batch, 1)),
-            draw_rows(imagined_key, imagined, batch),
+            drawn,
             draw_rows(real_key, data.real.train, batch),
         )
         return loss(params, shard(rows), dropout_key)

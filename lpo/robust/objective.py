@@ -42,7 +42,7 @@ def pair_loss(forecaster: Forecaster, task: Task, scale: float) -> PairLoss:
     def loss(params: Any, history: Array, target: Array, key: Array | None = None) -> Array:
         outputs = forecaster.apply(params, history, key=key)
         predicted = decision_forecast(forecaster.head, outputs, task.fractile)
-        return regret(task, predicted, target) / scale
+        return jnp.asarray(regret(task, predicted, target)) / scale
 
     return loss
 

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from enum import Enum
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from lpo.atomic import replacing
-from lpo.train.config import TrainConfig
+from lpo.train.config import MethodKind, TrainConfig
 
 VERSION = 1  # of what a cell's numbers mean; raised when training or test sets change
 
@@ -25,9 +25,14 @@ class Cell:
     max_windows: int
 
     @property
+    def kind(self) -> MethodKind:
+        """The method."""
+        return self.config.robust.method
+
+    @property
     def method(self) -> str:
         """Name of the method."""
-        return self.config.robust.method.name
+        return self.kind.name
 
     @property
     def name(self) -> str:
@@ -52,7 +57,13 @@ def digest(*parts: Any) -> str:
 
 def _plain(value: Any) -> Any:
     if is_dataclass(value) and not isinstance(value, type):
-        value = asdict(value)
+        # what differs from the defaults: a new setting leaves finished cells valid
+        usual = type(value)()
+        value = {
+            field.name: getattr(value, field.name)
+            for field in fields(value)
+            if getattr(value, field.name) != getattr(usual, field.name)
+        }
     if isinstance(value, dict):
         # the folder of the traces says nothing about them
         return {key: _plain(item) for key, item in value.items() if key != "root"}
@@ -63,17 +74,23 @@ def _plain(value: Any) -> Any:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a cell leaves: forecasts of `by_set` [seeds, n, pairs(, slots)] tokens, and facts."""
+    """What a cell leaves: forecasts of `by_set` [seeds, n, pairs(, slots)] tokens, and facts.
+
+    A cell that diverged has no forecasts; its fact `diverged` says where.
+    """
 
     by_set: dict[str, np.ndarray]
     facts: dict[str, Any]
 
 
 def save(path: Path, outcome: Outcome) -> None:
-    """Write a cell's file, whole or not at all."""
-    arrays = {name: values.astype(np.float32) for name, values in outcome.by_set.items()}
+    """Write a cell's file, whole or not at all; forecasts in single precision."""
+    contents: dict[str, Any] = {
+        name: values.astype(np.float32) for name, values in outcome.by_set.items()
+    }
+    contents["facts"] = np.array(json.dumps(outcome.facts))
     with replacing(path) as temporary, temporary.open("wb") as file:
-        np.savez_compressed(file, facts=np.array(json.dumps(outcome.facts)), **arrays)
+        np.savez_compressed(file, **contents)
 
 
 def load(path: Path) -> Outcome:

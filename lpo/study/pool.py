@@ -1,12 +1,17 @@
-"""Tasks over processes; what was finished stays when the study is stopped."""
+"""Tasks over processes; what was finished stays when the study is stopped.
+
+Imports nothing that takes time: every process imports this first.
+"""
 
 import multiprocessing
+import os
+import signal
 from collections.abc import Callable, Sequence
-from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
-from functools import partial
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import suppress
+from multiprocessing.connection import Connection
+from threading import Thread
 from typing import Any
-
-Task = Callable[[], str]
 
 
 def run_tasks(
@@ -17,22 +22,42 @@ def run_tasks(
 ) -> None:
     """Call `function` with each of `arguments`, and `say` the lines that come back.
 
-    Processes are started afresh (JAX must not be forked). The first error ends it all and is
-    raised; tasks that were finished have left their files.
+    A single task, or a single worker, needs no other process. Processes are started afresh (JAX
+    must not be forked). The first error ends all of them at once and is raised, an interrupt too;
+    tasks that were finished have left their files.
     """
-    tasks: list[Task] = [partial(function, *each) for each in arguments]
-    if workers == 1 or len(tasks) <= 1:
-        for task in tasks:
-            say(task())
+    if workers == 1 or len(arguments) <= 1:
+        for each in arguments:
+            say(function(*each))
         return
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=context) as pool:
-        pending = {pool.submit(task) for task in tasks}
-        try:
-            while pending:
-                done, pending = wait(pending, return_when=FIRST_COMPLETED)
-                for future in done:
-                    say(future.result())
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+    lifeline, held = context.Pipe(duplex=False)
+    pool = ProcessPoolExecutor(
+        workers, mp_context=context, initializer=_live_by, initargs=(lifeline,)
+    )
+    try:
+        for done in as_completed([pool.submit(function, *each) for each in arguments]):
+            say(done.result())
+    except BaseException:
+        held.close()
+        raise
+    finally:
+        pool.shutdown(cancel_futures=True)
+        held.close()
+        lifeline.close()
+
+
+def _live_by(lifeline: Connection) -> None:
+    """End this process, whatever it does, when the other end of `lifeline` is closed.
+
+    That happens when the main process wants it or has died. Ctrl-C, which reaches all processes of
+    a terminal, is left to the main process.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    def wait() -> None:
+        with suppress(EOFError, OSError):
+            lifeline.recv_bytes()
+        os._exit(1)
+
+    Thread(target=wait, daemon=True).start()

@@ -1,192 +1,208 @@
 """Tables of the study: every cell on every set, and its summary over the shifted sets."""
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import pandas as pd
 
 from lpo import provision, workload
 from lpo.provision import block_length, ratio_of_sums, seed_interval
-from lpo.study.work import VALIDATION, judged_sets
+from lpo.study.problem import VALIDATION, judged_sets
 from lpo.train.scoring import estimate, score_unit, window_regret
 
 GAP = 0.08  # of the floor: a shift whose gap is smaller leaves nothing to close
-REFERENCES = {
-    "matched": None,  # DFL-matched of the same architecture
+RULE = "rule"  # architecture of the rules
+FLOOR = ("floor", "target_trained")
+REFERENCES = {  # what every method is compared with; None: DFL-matched of its own architecture
+    "matched": None,
     "linear": ("linear_normalised", "dfl"),
-    "mean7": ("rule", "mean7_tuned"),
+    "mean7": (RULE, "mean7_tuned"),
 }
-ROW = ["setting", "architecture", "method"]
+COMPARED = ("own", "average", "worst")  # measures of the summary that have differences
 
-Key = tuple[str, str]  # architecture, method
-Values = dict[Key, dict[str, np.ndarray]]
+Key: TypeAlias = tuple[str, str]
+"""Architecture and method."""
+
+BySet: TypeAlias = dict[str, np.ndarray]
 
 
-class Judged(NamedTuple):
-    """Everything known of one setting.
+class Scored(NamedTuple):
+    """A setting with the regrets of everything that was judged in it.
 
-    `forecasts`: (architecture, method) -> set -> [seeds, n, pairs(, slots)]. `floors`: set ->
-    forecasts [1, n, pairs] of the best cross-validated predictor trained on that set.
+    `excess`: regret [seeds, n] by set; rules have one seed. `floors`: the same [1, n] of the best
+    cross-validated predictor trained on that set. `units`: what regret is divided by, [n]. `nr_code`:
+    the published score [seeds] by test set, where the task is normalised.
     """
 
     setting: str
     problem: workload.Problem
-    task: provision.Task
-    forecasts: Values
-    floors: dict[str, np.ndarray]
+    excess: dict[Key, BySet]
+    floors: BySet
+    units: BySet
+    nr_code: dict[Key, BySet]
 
 
-class Scored(NamedTuple):
-    """Regret [seeds, n] by (architecture, method) and set, and its unit [n] by set."""
-
-    judged: Judged
-    excess: Values
-    units: dict[str, np.ndarray]
-    floors: dict[str, np.ndarray]
-
-
-def score_setting(judged: Judged) -> Scored:
-    """Regrets of all forecasts of a setting."""
-    problem, task = judged.problem, judged.task
+def score_setting(
+    setting: str,
+    problem: workload.Problem,
+    task: provision.Task,
+    forecasts: dict[Key, BySet],
+    floors: BySet,
+) -> Scored:
+    """Regrets of forecasts [seeds, n, pairs(, slots)] and of floors, by set."""
     sets = judged_sets(problem)
 
-    def regret(forecasts: np.ndarray, name: str) -> np.ndarray:
-        return window_regret(forecasts, sets[name], problem, task)
+    def regrets(by_set: BySet) -> BySet:
+        return {
+            name: window_regret(values, sets[name], problem, task)
+            for name, values in by_set.items()
+        }
 
     return Scored(
-        judged,
-        {
-            key: {name: regret(values, name) for name, values in by_set.items()}
-            for key, by_set in judged.forecasts.items()
-        },
+        setting,
+        problem,
+        {key: regrets(by_set) for key, by_set in forecasts.items()},
+        regrets(floors),
         {name: score_unit(windows, problem, task) for name, windows in sets.items()},
-        {name: regret(values, name) for name, values in judged.floors.items()},
+        {key: _nr_code(by_set, problem, task) for key, by_set in forecasts.items()}
+        if task.normalised
+        else {},
     )
 
 
+def _nr_code(by_set: BySet, problem: workload.Problem, task: provision.Task) -> BySet:
+    scores = {}
+    for name, windows in problem.tests.items():
+        _, target = workload.pairs(windows.astype(np.float64), problem.layout)
+        each = [provision.score(task, values, target).nr_code for values in by_set[name]]
+        scores[name] = np.array(each, np.float64)  # NaN where there is none
+    return scores
+
+
 def set_table(scored: Scored) -> pd.DataFrame:
-    """One row a cell and set: mean, both intervals, paired differences, floor, share closed.
+    """One row a set and cell: mean, both intervals, paired differences, floor, share closed.
 
     `minus_<reference>`: over seeds, negative favours the method. `gap`: (DFL - floor) / floor;
-    `closed`: (DFL - method) / (DFL - floor) where the gap is at least `GAP`.
+    `closed`: (DFL - method) / (DFL - floor) where the gap is at least `GAP`. `nr_code`: mean over
+    seeds of the published score.
     """
-    problem = scored.judged.problem
+    problem = scored.problem
     block = block_length(problem.layout.window, problem.protocol.test_stride)
     rows = []
-    for (architecture, method), by_set in scored.excess.items():
-        for name, excess in by_set.items():
-            unit = scored.units[name]
-            row: dict[str, Any] = {"setting": scored.judged.setting, "architecture": architecture}
-            row |= {"method": method, "test_set": name, "windows": len(unit)}
-            row |= estimate("mean", excess, unit, block)
-            by_seed = ratio_of_sums(excess, unit)
-            for label, key in REFERENCES.items():
-                other = scored.excess.get(key or (architecture, "dfl_matched"), {}).get(name)
-                if other is not None:
-                    row |= _difference(
-                        f"minus_{label}",
-                        by_seed - ratio_of_sums(other, unit),
-                    )
-            floor = scored.floors.get(name)
-            dfl = scored.excess.get((architecture, "dfl"), {}).get(name)
+    for name, unit in scored.units.items():
+        excess = {key: by_set[name] for key, by_set in scored.excess.items() if name in by_set}
+        means = {key: ratio_of_sums(values, unit) for key, values in excess.items()}
+        floor = scored.floors.get(name)
+        for key, mine in means.items():
+            row: dict[str, Any] = _cell(scored, key) | {"test_set": name, "windows": len(unit)}
+            row |= estimate("mean", excess[key], unit, block) | _differences("", key, means)
+            codes = scored.nr_code.get(key, {})
+            if name in codes:
+                row["nr_code"] = float(codes[name].mean())
             if floor is not None:
-                row["floor"] = float(floor.sum() / unit.sum())
-                if dfl is not None:
-                    from_dfl = ratio_of_sums(dfl, unit)
-                    row["gap"] = float(from_dfl.mean() / row["floor"] - 1.0)
-                    if row["gap"] >= GAP:
-                        whole = from_dfl.mean() - row["floor"]
-                        row |= _difference("closed", (from_dfl - by_seed) / whole)
+                row |= _gap(mine, means.get((key[0], "dfl")), float(floor.sum() / unit.sum()))
             rows.append(row)
     return pd.DataFrame(rows)
 
 
-def _difference(name: str, values: np.ndarray) -> dict[str, float]:
-    interval = seed_interval(values)
-    return {
-        name: float(values.mean()),
-        f"{name}_low": interval.low,
-        f"{name}_high": interval.high,
-    }
+def _cell(scored: Scored, key: Key) -> dict[str, str]:
+    return {"setting": scored.setting, "architecture": key[0], "method": key[1]}
+
+
+def _gap(mine: np.ndarray, dfl: np.ndarray | None, floor: float) -> dict[str, float]:
+    row = {"floor": floor}
+    if dfl is not None:
+        row["gap"] = float(dfl.mean()) / floor - 1.0
+        if row["gap"] >= GAP:
+            row |= _estimate("closed", (dfl - mine) / (dfl.mean() - floor))
+    return row
+
+
+def _differences(prefix: str, key: Key, values: dict[Key, np.ndarray]) -> dict[str, float]:
+    """Paired differences of `key` to those of `REFERENCES` that there are, with intervals."""
+    row = {}
+    for label, reference in REFERENCES.items():
+        other = values.get(reference or (key[0], "dfl_matched"))
+        if other is not None:
+            row |= _estimate(f"{prefix}minus_{label}", values[key] - other)
+    return row
+
+
+def _estimate(name: str, values: np.ndarray) -> dict[str, float]:
+    """Mean over seeds with its interval."""
+    low, high = seed_interval(values)
+    return {name: float(values.mean()), f"{name}_low": low, f"{name}_high": high}
 
 
 def summary_table(scored: Scored) -> pd.DataFrame:
     """One row a cell: own part, average and worst over shifted sets, the same on validation.
 
-    Sets of fewer than `FEW_WINDOWS` windows do not count. Intervals and differences are paired over
-    seeds; the worst set is each seed's own.
+    Test sets of fewer than `FEW_WINDOWS` windows do not count. Differences are paired over seeds;
+    the worst set is each seed's own. `gaps`: how many sets have a gap of at least `GAP`;
+    `closed_mean`, `closed_least`: shares of them that are closed. The row of the floor has what
+    there is a floor for on every set that counts; it is no method.
     """
+    problem = scored.problem
     tests = [
         name
-        for name, windows in scored.judged.problem.tests.items()
-        if len(windows) >= workload.FEW_WINDOWS and name != scored.judged.problem.own
+        for name, windows in problem.tests.items()
+        if len(windows) >= workload.FEW_WINDOWS and name != problem.own
     ]
-    shifts = [f"{VALIDATION}:{name}" for name in scored.judged.problem.validation_shifts]
+    validation = [VALIDATION, *(f"{VALIDATION}:{name}" for name in problem.validation_shifts)]
     measures = {
-        key: _measures(scored, by_set, tests, shifts) for key, by_set in scored.excess.items()
+        key: _measures(by_set, scored.units, problem.own, tests, validation)
+        for key, by_set in (scored.excess | {FLOOR: scored.floors}).items()
     }
-    closed = _closed(scored, tests)
+    compared = {
+        name: {key: mine[name] for key, mine in measures.items() if name in mine}
+        for name in COMPARED
+    }
     rows = []
-    for (architecture, method), mine in measures.items():
-        row: dict[str, Any] = {"setting": scored.judged.setting, "architecture": architecture}
-        row["method"] = method
+    for key, mine in measures.items():
+        row: dict[str, Any] = {}
         for name, values in mine.items():
-            row |= _difference(name, values)
-            if name in ("own", "average", "worst"):
-                for label, key in REFERENCES.items():
-                    other = measures.get(key or (architecture, "dfl_matched"))
-                    if other is not None:
-                        row |= _difference(f"{name}_minus_{label}", values - other[name])
-        rows.append(row | closed.get((architecture, method), {}))
+            row |= _estimate(name, values)
+            if name in COMPARED:
+                row |= _differences(f"{name}_", key, compared[name])
+        if row:
+            rows.append(_cell(scored, key) | row | _closed(scored, key, tests))
     return pd.DataFrame(rows)
 
 
 def _measures(
-    scored: Scored, by_set: dict[str, np.ndarray], tests: list[str], shifts: list[str]
+    by_set: BySet, units: BySet, own: str, tests: list[str], validation: list[str]
 ) -> dict[str, np.ndarray]:
-    """Scores [seeds] of one method: own, average, worst, and on the validation part."""
-
-    def score(name: str) -> np.ndarray:
-        return ratio_of_sums(by_set[name], scored.units[name])
-
-    found = {"own": score(scored.judged.problem.own)}
-    present = [name for name in tests if name in by_set]
-    if present:
-        over = np.array([score(name) for name in present])
-        found |= {"average": over.mean(axis=0), "worst": over.max(axis=0)}
-    if VALIDATION in by_set:
-        found["validation"] = score(VALIDATION)
-    chosen_by = [name for name in shifts if name in by_set]
-    if chosen_by:
-        over = np.array([score(name) for name in [VALIDATION, *chosen_by]])
-        found |= {"validation_average": over.mean(axis=0), "validation_worst": over.max(axis=0)}
+    """Scores [seeds] of one method, those that need sets it has."""
+    scores = {name: ratio_of_sums(values, units[name]) for name, values in by_set.items()}
+    found = {"own": scores[own]} if own in scores else {}
+    if VALIDATION in scores:
+        found["validation"] = scores[VALIDATION]
+    for prefix, names in (("", tests), ("validation_", validation)):
+        if names and all(name in scores for name in names):
+            over = np.array([scores[name] for name in names])
+            found |= {f"{prefix}average": over.mean(axis=0), f"{prefix}worst": over.max(axis=0)}
     return found
 
 
-def _closed(scored: Scored, tests: list[str]) -> dict[Key, dict[str, float]]:
-    """Gaps of at least `GAP` of an architecture: how many, and the shares of them closed."""
-    shares: dict[Key, dict[str, float]] = {}
-    means = {
-        key: {
-            name: float(values.sum() / (len(values) * scored.units[name].sum()))
-            for name, values in by_set.items()
-        }
-        for key, by_set in scored.excess.items()
+def _closed(scored: Scored, key: Key, tests: list[str]) -> dict[str, float]:
+    """Gaps of an architecture that are at least `GAP`: how many, and the shares closed."""
+
+    def mean(by_set: BySet, name: str) -> float:
+        return float(ratio_of_sums(by_set[name], scored.units[name]).mean())
+
+    mine, dfl = scored.excess.get(key), scored.excess.get((key[0], "dfl"))
+    if mine is None or dfl is None:
+        return {}
+    shares = []
+    for name in tests:
+        if name in scored.floors:
+            floor, start = mean(scored.floors, name), mean(dfl, name)
+            if start >= (1.0 + GAP) * floor:
+                shares.append((start - mean(mine, name)) / (start - floor))
+    if not shares:
+        return {}
+    return {
+        "gaps": len(shares),
+        "closed_mean": float(np.mean(shares)),
+        "closed_least": float(np.min(shares)),
     }
-    for (architecture, method), mine in means.items():
-        dfl = means.get((architecture, "dfl"))
-        if dfl is None:
-            continue
-        values = []
-        for name in tests:
-            if name in scored.floors:
-                floor = float(scored.floors[name].sum() / scored.units[name].sum())
-                if dfl[name] >= (1.0 + GAP) * floor:
-                    values.append((dfl[name] - mine[name]) / (dfl[name] - floor))
-        if values:
-            shares[architecture, method] = {
-                "gaps": len(values),
-                "closed_mean": float(np.mean(values)),
-                "closed_least": float(np.min(values)),
-            }
-    return shares

@@ -42,6 +42,7 @@ class CellStages:
         init: tuple[Any, ...] = (),
         init_axes: tuple[Any, ...] | None = None,
         data_axes: Any = None,
+        one_by_one: bool = False,
     ) -> Any:
         """Train a stage to its end; returns the state. Raises `Diverged` as the loop does."""
         init_keys, step_keys = jnp.moveaxis(jax.vmap(jax.random.split)(self.key(name)), 1, 0)
@@ -55,6 +56,7 @@ class CellStages:
             steps=steps,
             segment_steps=segment_steps,
             data_axes=data_axes,
+            one_by_one=one_by_one,
         )
         validated: list[tuple[int, np.ndarray]] = []
         last: dict[str, list[float]] = {}

@@ -7,13 +7,18 @@ from typing import Any
 from lpo.interrupts import loading
 
 with loading("train"):
-    from lpo import workload
     from lpo.optim import data_mesh, seed_keys
     from lpo.runs import Checkpoints, RunFolder, run_command, tracking
     from lpo.train.config import TrainConfig, validate
     from lpo.train.methods import train_methods
     from lpo.train.predictors import save_predictors
-    from lpo.train.problem import describe, load_workload, make_protocol, make_task
+    from lpo.train.problem import (
+        describe,
+        load_workload,
+        make_problem,
+        make_protocol,
+        make_task,
+    )
     from lpo.train.results import notes, write_results
     from lpo.train.samples import draw_samples
     from lpo.train.scoring import predict, predict_rules
@@ -27,7 +32,7 @@ def job(cfg: TrainConfig, folder: RunFolder) -> Mapping[str, Any]:
     demand = load_workload(cfg.workload)
     for line in describe(demand):
         print(f"data: {line}")
-    problem = workload.build(demand, protocol, seed=cfg.seed)
+    problem = make_problem(demand, protocol, cfg)
     task = make_task(cfg.provision, problem, throw=False)
     seeds = list(range(cfg.seed, cfg.seed + cfg.seeds))
     folder.record(data=problem.sources, notes=notes(problem))

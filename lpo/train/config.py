@@ -46,6 +46,7 @@ FOLLOWERS = set(MethodKind) - {MethodKind.mse, MethodKind.dfl, MethodKind.linear
 those that imagine demand need a score model."""
 PayoffKind = Enum("PayoffKind", ["regret", "relative", "history", "relative_history"])
 EarlyStoppingKind = Enum("EarlyStoppingKind", ["validation", "shifts"])
+SuiteKind = Enum("SuiteKind", ["standard", "full"])
 SpaceKind = Enum("SpaceKind", ["linear", "log"])
 BudgetKind = Enum("BudgetKind", ["eps_mse", "likelihood"])
 TokensKind = Enum("TokensKind", ["context", "total"])
@@ -75,6 +76,8 @@ class ProtocolConfig:
     """Bins, windows and test sets; `context` and `lead` count bins.
 
     `preset`: the decision task that the protocol is stated for, and `provision.preset`'s default.
+    `suite`: of shifted test sets, full has the whole shift suite; `max_windows`: of a test set, so
+    many evenly spaced ones (null: all).
     """
 
     name: ProtocolKind = ProtocolKind.lead_time
@@ -82,6 +85,8 @@ class ProtocolConfig:
     context: int = 30
     lead: int = 10
     preset: Preset = Preset.newsvendor
+    suite: SuiteKind = SuiteKind.standard
+    max_windows: int | None = None
 
 
 @dataclass
@@ -166,7 +171,8 @@ class RobustConfig:
     """The experiment's method, and how robust methods are trained (docs/robust.md).
 
     epochs, predictor_steps: of every method that continues DFL, and of DFL-matched. samples, mix:
-    of methods that imagine or corrupt demand. sizes: of ambiguity sets by method, each in its own
+    of methods that imagine or corrupt demand; smoothing: normal noise added to imagined demand, in
+    standard deviations of the training demand. sizes: of ambiguity sets by method, each in its own
     unit, where the default is not wanted; epsilon is that of 3D-Learning. payoff: what an adversary
     is paid, a window's regret in tokens or as a share of its demand (relative), and whether it may
     move the whole window or what is seen of it (history). attack_*: of wasserstein_dro
@@ -180,6 +186,7 @@ class RobustConfig:
     sizes: dict[str, float] = field(default_factory=dict)
     samples: int = 1024
     mix: float = 0.5
+    smoothing: float = 0.0
     payoff: PayoffKind = PayoffKind.regret
     guide_fine_only: bool = False
     attack_steps: int = 5
@@ -272,6 +279,8 @@ def validate(cfg: TrainConfig) -> None:
             "context (the 2024 files hold no other)",
         )
     if cfg.protocol.name is not ProtocolKind.lead_time:
+        words = f"standard (under protocol {cfg.protocol.name.name})"
+        check(cfg, "protocol.suite", lambda suite: suite is SuiteKind.standard, words)
         for key, value in FIXED_BINS.items():
             check(
                 cfg,
@@ -305,7 +314,7 @@ _POSITIVE = (
     "seeds",
     "devices",
     *(f"workload.{name}" for name in ("days", "series_bin_s")),
-    *(f"protocol.{name}" for name in ("bin_s", "context", "lead")),
+    *(f"protocol.{name}" for name in ("bin_s", "context", "lead", "max_windows")),
     *(f"forecast.{name}" for name in ("dense", "width", "blocks")),
     *(f"predictor.{name}" for name in ("steps", "batch", "learning_rate", "segment_steps")),
     "predictor.linear_learning_rate",
@@ -319,7 +328,13 @@ _POSITIVE = (
     *(f"robust.{name}" for name in ("kl_stop", "learning_rate", "predictor_learning_rate")),
     "robust.attack_steps",
 )
-_NOT_NEGATIVE = ("seed", "workload.seed", "robust.dual_start", "predictor.weight_decay")
+_NOT_NEGATIVE = (
+    "seed",
+    "workload.seed",
+    "robust.dual_start",
+    "robust.smoothing",
+    "predictor.weight_decay",
+)
 
 
 def _batches(cfg: TrainConfig) -> list[str]:

@@ -36,6 +36,7 @@ class Setting(NamedTuple):
     """What the methods of one run with one network share.
 
     `rate_factor` multiplies learning rates. `score` is None where no method imagines demand.
+    `one_by_one`: seeds are trained after one another.
     """
 
     problem: workload.Problem
@@ -48,6 +49,7 @@ class Setting(NamedTuple):
     batch: int
     score: ScoreTrained | None
     shard: Shard
+    one_by_one: bool
 
 
 def size_of(method: MethodKind, cfg: RobustConfig) -> float:
@@ -117,6 +119,7 @@ def make_inner(method: MethodKind, cfg: RobustConfig, setting: Setting) -> robus
         setting.loss,
         samples=cfg.samples,
         mix=cfg.mix,
+        noise=cfg.smoothing * setting.problem.scaler.sd,
         batch=setting.batch,
         shard=setting.shard,
     )

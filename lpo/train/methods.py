@@ -35,10 +35,14 @@ from lpo.train.stages import Trainer
 
 
 class Trained(NamedTuple):
-    """A trained method: `params` has a leading seed axis; `forecaster` says how to apply them."""
+    """A trained method: `params` has a leading seed axis; `forecaster` says how to apply them.
+
+    `one_by_one`: seed after seed (`lpo.optim.over_seeds`).
+    """
 
     forecaster: forecast.Forecaster
     params: Any
+    one_by_one: bool = False
 
 
 class Players(NamedTuple):
@@ -83,7 +87,8 @@ def train_methods(
             continue
         start = trained["dfl"].params if method in FOLLOWERS else None
         state = train_method(method, cfg, stages, setting, start)
-        trained[method.name] = Trained(setting.forecaster, predictor_of(state).best)
+        best = predictor_of(state).best
+        trained[method.name] = Trained(setting.forecaster, best, setting.one_by_one)
         if method is cfg.robust.method and score is not None and method in IMAGINING:
             imagination = make_imagination(method, cfg.robust, setting)
             players = Players(score, imagination, state.inner, state.predictor.params)
@@ -131,10 +136,16 @@ def make_setting(
         cfg.predictor.batch,
         score,
         batch_sharding(mesh),
+        one_by_one(network),
     )
 
 
 EARLY_STOPPING_WINDOWS = 128  # of each set, when there are several
+
+
+def one_by_one(network: ForecastConfig) -> bool:
+    """Whether seeds train one after another (`lpo.optim.over_seeds`)."""
+    return network.name is ForecastKind.lstm
 
 
 def early_stopping_sets(cfg: TrainConfig, problem: workload.Problem) -> np.ndarray:
@@ -189,6 +200,7 @@ def train_dfl(cfg: TrainConfig, stages: Trainer, setting: Setting, method: Metho
         steps=rates.steps,
         segment_steps=rates.segment_steps,
         timing="predictor_training",
+        one_by_one=setting.one_by_one,
     )
 
 
@@ -216,6 +228,7 @@ def _follow(
         init=(start, data),
         init_axes=(0, axes),
         data_axes=axes,
+        one_by_one=setting.one_by_one,
     )
 
 

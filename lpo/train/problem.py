@@ -10,6 +10,7 @@ from lpo.train.config import (
     ProtocolKind,
     ProvisionConfig,
     TaskKind,
+    TrainConfig,
     WorkloadConfig,
     WorkloadKind,
 )
@@ -52,6 +53,15 @@ def make_protocol(cfg: ProtocolConfig, task: ProvisionConfig) -> workload.Protoc
         horizon = task.horizon if task.name is TaskKind.fleet else None
         return workload.lead_time(cfg.bin_s, cfg.context, cfg.lead, horizon)
     return workload.honest() if cfg.name is ProtocolKind.honest else workload.paper()
+
+
+def make_problem(
+    demand: workload.Workload, protocol: workload.Protocol, cfg: TrainConfig
+) -> workload.Problem:
+    """The windows and sets of a run."""
+    suite = cfg.protocol.suite.name
+    most = cfg.protocol.max_windows
+    return workload.build(demand, protocol, seed=cfg.seed, suite=suite, max_windows=most)
 
 
 def catalogue_of(cfg: ProvisionConfig) -> provision.Catalogue:

@@ -10,7 +10,7 @@ import pandas as pd
 from jax.sharding import Mesh
 
 from lpo import forecast, provision, workload
-from lpo.optim import batch_sharding
+from lpo.optim import batch_sharding, over_seeds
 from lpo.provision import block_interval, block_length, ratio_of_sums, score, seed_interval
 from lpo.train.methods import Trained
 
@@ -56,7 +56,8 @@ def predict(
 
         return jax.lax.map(one_chunk, chunks)
 
-    outputs = jax.jit(jax.vmap(one_seed, in_axes=(0, None)))(trained.params, jnp.asarray(chunks))
+    seeds = over_seeds(one_seed, (0, None), trained.one_by_one)
+    outputs = jax.jit(seeds)(trained.params, jnp.asarray(chunks))
     values = np.asarray(outputs, np.float64)  # [seeds, chunks, CHUNK, pairs, slots if any]
     flat = values.reshape(values.shape[0], -1, *values.shape[3:])[:, :count]
     ends = np.cumsum([len(x) for x in problem.tests.values()])

@@ -45,6 +45,7 @@ class Trainer(Protocol):
         init: tuple[Any, ...] = (),
         init_axes: tuple[Any, ...] | None = None,
         data_axes: Any = None,
+        one_by_one: bool = False,
     ) -> Any:
         """Train stage `name` to its end and return the state; see `Stages.run`."""
         ...
@@ -87,12 +88,14 @@ class Stages:
         init: tuple[Any, ...] = (),
         init_axes: tuple[Any, ...] | None = None,
         data_axes: Any = None,
+        one_by_one: bool = False,
     ) -> Any:
         """Train stage `name` to its end, from its last checkpoint if there is one; returns the
         state.
 
         `init`: further arguments of `training.init`, each a pytree with a leading seed axis.
         `timing`: the entry of `timings_s` that the seconds go to; compilation goes to `compile`.
+        `data_axes`, `one_by_one`: of `lpo.optim.run`.
 
         Raises `TrainingFailed` when a number is not finite.
         """
@@ -115,6 +118,7 @@ class Stages:
             data_axes=data_axes,
             start=start,
             mesh=self.mesh,
+            one_by_one=one_by_one,
         )
         with progress(steps, name) as advance:
             advance(start)

@@ -67,9 +67,9 @@ class Problem(NamedTuple):
     `tests`: the first entry, named `own`, is the test part of the series trained on; every other is
     a shifted set. `validation` has no rows under the protocol `paper`. `sources`: the files behind
     the series. `notes`: what was left out or must be said beside the results. `validation_shifts`:
-    shifted sets that methods may be chosen by, made without a test part; none unless the suite is
-    `full`. `clocks`: of the training windows and of every test set, None under `paper`, whose bins
-    have no time.
+    shifted sets that methods may be chosen by, made without a test part; of `lead_time` only.
+    `clocks`: of the training windows and of every test set, None under `paper`, whose bins have no
+    time.
     """
 
     protocol: Protocol
@@ -151,8 +151,8 @@ def build(
     """Windows, scaler and test sets of a workload under a protocol.
 
     `seed` (not negative) fixes what is random in the shifts, each set its own stream. `suite`:
-    which shifted sets there are; `full`, of `lead_time` only, adds the shift suite and the
-    validation shifts. `max_windows`: of each test set and validation shift at most so many windows,
+    which shifted test sets there are; `full`, of `lead_time` only, adds the shift suite.
+    `max_windows`: of each test set and validation shift at most so many windows,
     evenly spaced; None for all. Series that are too short for a window are left out of the tests
     and named in the notes.
 
@@ -171,10 +171,11 @@ def build(
     parts = grid | {workload.train: test}
     sets = standard_sets(parts, workload.train, own, seed=seed)
     shifts: dict[str, np.ndarray] = {}
+    bin_s, window = protocol.bin_s, protocol.window
     if suite == "full":
-        bin_s, window = protocol.bin_s, protocol.window
         enough = window + (FEW_WINDOWS - 1) * protocol.test_stride
         sets |= suite_sets(parts, workload.train, own, bin_s=bin_s, enough=enough, seed=seed)
+    if protocol.name == "lead_time":
         shifts = validation_shifts(
             workload, train.tokens, validation.tokens, bin_s=bin_s, window=window, seed=seed
         )
@@ -191,7 +192,7 @@ def build(
         tests=tests,
         own=own,
         sources=_sources(workload),
-        notes=grid_notes + test_notes + shift_notes,
+        notes=grid_notes + test_notes + (shift_notes if suite == "full" else []),
         validation_shifts=shifted,
         clocks=Clocks(
             target_clock(train.clock, in_train),

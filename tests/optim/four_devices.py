@@ -105,8 +105,9 @@ def robust_epoch():
     """Leading sizes of the arrays that an epoch of 3D-Learning splits, from its program's text."""
     shard, key = batch_sharding(FOUR), jax.random.PRNGKey(0)
     settings = robust.AdversarySettings(inner_steps=2, paths=16, draws=24, audit_draws=32)
+    to_tokens = linear_space(Scaler(2.0, 1.0)).to_tokens
     adversary = robust.make_adversary(
-        MODEL, SDE, GRID, linear_space(Scaler(2.0, 1.0)).to_tokens, DIM, _loss, settings, shard=shard
+        MODEL, SDE, GRID, to_tokens, DIM, _loss, settings, shard=shard
     )
     imagination = robust.adversarial_imagination(adversary)
     inner = robust.mixed(imagination, _loss, samples=40, batch=8, shard=shard)

@@ -6,27 +6,23 @@ import pytest
 
 from lpo.errors import InputError
 from lpo.train.config import MethodKind, RobustConfig, TrainConfig, validate
-from tests.conftest import TINY
 
 SEED = 1
 # differences of nearly equal numbers, in nats: their error is of the size of what is subtracted
 DIFFERENCES = ["growth", "growth_se", "path_kl"]
 
 
-@pytest.fixture(scope="module")
-def four(train, tmp_path_factory):
-    run = train(
-        *TINY,
+@pytest.fixture(scope="session")
+def four(train_once):
+    return train_once(
+        "four",
         "+experiment=dro_diffusion",
         "compare=[]",
         f"seed={SEED}",
         "seeds=1",
         "devices=4",
         devices=4,
-        folder=tmp_path_factory.mktemp("run") / "four",
     )
-    assert run.code == 0, run.err
-    return run
 
 
 def test_training_on_four_devices_is_that_on_one_and_a_seed_alone_is_that_of_two(finished, four):

@@ -180,6 +180,7 @@ def test_other_protocol_head_estimator_and_one_seed(train, tmp_path):
         "+experiment=dro_diffusion_ppo",
         "protocol=honest",
         "forecast.head=quantile",
+        "compare=[dfl_matched]",
         "seeds=1",
         "robust.predictor_learning_rate=1e-12",
         folder=tmp_path / "honest",

@@ -1,0 +1,99 @@
+"""The choice among the variants of a method, by what they cost on validation shifts."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from lpo.provision import Task, ratio_of_sums
+from lpo.study.cells import Cell, load
+from lpo.study.config import StudyConfig
+from lpo.study.plan import Choice, Tuned
+from lpo.study.problem import VALIDATION, judged_sets, problem_of
+from lpo.train.problem import make_task
+from lpo.train.scoring import score_unit, window_regret
+from lpo.workload import Problem
+
+
+class VariantScore(NamedTuple):
+    """Score on the validation part, and its mean over that and its shifts; means over seeds.
+
+    NaN for a variant that diverged.
+    """
+
+    validation: float
+    average: float
+
+
+def score_variants(
+    tuned: dict[Tuned, list[Cell]], folder: Path
+) -> dict[Tuned, list[VariantScore | None]]:
+    """Scores of all variants in the order of the configuration; None for a missing cell."""
+    if not tuned:
+        return {}
+    # all of one setting, hence of one problem
+    first = next(iter(tuned.values()))[0]
+    problem = problem_of(first.config, first.max_windows)
+    task = make_task(first.config.provision, problem)
+    return {
+        key: [_score(cell.path(folder), problem, task) for cell in variants]
+        for key, variants in tuned.items()
+    }
+
+
+def _score(path: Path, problem: Problem, task: Task) -> VariantScore | None:
+    if not path.is_file():
+        return None
+    forecasts = load(path).by_set
+    if not forecasts:
+        return VariantScore(np.nan, np.nan)
+    scores = {
+        name: ratio_of_sums(
+            window_regret(forecasts[name], windows, problem, task),
+            score_unit(windows, problem, task),
+        ).mean()
+        for name, windows in judged_sets(problem).items()
+        if name.startswith(VALIDATION)
+    }
+    return VariantScore(float(scores[VALIDATION]), float(np.mean(list(scores.values()))))
+
+
+def choose(scores: dict[Tuned, list[VariantScore | None]]) -> Choice:
+    """The variant of least mean over the validation part and its shifts, by architecture and
+    method.
+
+    One that is missing or diverged is not taken, but for the first where there is no other.
+    """
+    return {
+        key: int(
+            np.argmin(
+                [
+                    np.inf if each is None else np.nan_to_num(each.average, nan=np.inf)
+                    for each in variants
+                ]
+            )
+        )
+        for key, variants in scores.items()
+    }
+
+
+def variant_table(
+    cfg: StudyConfig, scores: dict[Tuned, list[VariantScore | None]], choice: Choice
+) -> pd.DataFrame:
+    """One row a variant that was tried: its changes, its scores, and whether it was chosen."""
+    return pd.DataFrame(
+        [
+            {
+                "architecture": architecture,
+                "method": method,
+                "variant": str(cfg.tuning.variants[method][place]),
+                "validation": score.validation,
+                "validation_average": score.average,
+                "chosen": choice[architecture, method] == place,
+            }
+            for (architecture, method), variants in scores.items()
+            for place, score in enumerate(variants)
+            if score is not None
+        ]
+    )
