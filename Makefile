@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.complete
 
-.PHONY: env train test lint bench clean
+.PHONY: env train study test lint bench clean
 
 env: $(STAMP)
 
@@ -20,6 +20,10 @@ $(STAMP): requirements.lock pyproject.toml
 
 train: $(STAMP)
 	$(BIN)/python -m lpo.train +experiment=dro_diffusion
+
+# Finished cells stay in runs/study_cells: a second call trains what is missing and reports.
+study: $(STAMP)
+	$(BIN)/python -m lpo.study
 
 lint: $(STAMP)
 	$(BIN)/ruff check

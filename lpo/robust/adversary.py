@@ -121,7 +121,7 @@ def make_adversary(
     def ascend(
         key: Array, state: AdversaryState, nominal: Nominal, params: Any, audit_key: Array
     ) -> tuple[AdversaryState, dict[str, Array]]:
-        path_key, draw_key = jax.random.split(key)
+        path_key, draw_key, report_key = jax.random.split(key, 3)
         x_k, noise = starts(path_key, nominal, settings.paths)
 
         def growth_on(key: Array, count: int) -> Callable[[Any], Array]:
@@ -133,14 +133,10 @@ def make_adversary(
         growth = growth_on(draw_key, settings.draws)
         audit = growth_on(audit_key, settings.audit_draws)
 
-        def paths(theta: Any) -> tuple[Array, Array]:
-            """Window losses [B] and trajectories of a model on the epoch's starts and noises."""
+        def paths(theta: Any, x_k: Array = x_k, noise: Array = noise) -> tuple[Array, Array]:
+            """Window losses [B] and trajectories of a model on starts and noises."""
             x0, trajectory = sample_fine(eps_of(theta), x_k, noise, nominal.coefs)
             return payoff(params, to_tokens(x0)), trajectory
-
-        def log_ratio_to(theta: Any, trajectory: Array) -> Callable[[Any], tuple[Array, Array]]:
-            eps_old = trajectory_eps(eps_of(theta), trajectory, nominal.coefs)
-            return lambda new: log_ratio(eps_of(new), eps_old, trajectory, noise, nominal.coefs)
 
         if settings.estimator == "pathwise":
 
@@ -148,11 +144,14 @@ def make_adversary(
                 return jnp.mean(paths(theta)[0]), jnp.zeros(())
 
         else:
-            losses, trajectory = paths(state.theta)
-            ratio, weight = log_ratio_to(state.theta, trajectory), advantage(losses)
+            losses, drawn = paths(state.theta)
+            old, weight = (
+                trajectory_eps(eps_of(state.theta), drawn, nominal.coefs),
+                advantage(losses),
+            )
 
             def gain(theta: Any) -> tuple[Array, Array]:
-                log_r, half_square = ratio(theta)
+                log_r, half_square = log_ratio(eps_of(theta), old, drawn, noise, nominal.coefs)
                 # the same divergence as mean(-log r), without the noise of its martingale part
                 return clipped_surrogate(log_r, weight, settings.clip), jnp.mean(half_square)
 
@@ -182,11 +181,14 @@ def make_adversary(
             nominal.theta, state.theta, lambda theta: jnp.mean(audit(theta)), limit
         )
         audited = audit(theta)
-        nominal_losses, nominal_trajectory = paths(nominal.theta)
-        _, half_square = log_ratio_to(nominal.theta, nominal_trajectory)(theta)
+        # reported on starts and noises that were not ascended on, the same for both models
+        fresh = starts(report_key, nominal, settings.paths)
+        nominal_losses, trajectory = paths(nominal.theta, *fresh)
+        eps_old = trajectory_eps(eps_of(nominal.theta), trajectory, nominal.coefs)
+        _, half_square = log_ratio(eps_of(theta), eps_old, trajectory, fresh[1], nominal.coefs)
         metrics = {
             "nominal_loss": jnp.mean(nominal_losses),
-            "worst_case_loss": jnp.mean(paths(theta)[0]),
+            "worst_case_loss": jnp.mean(paths(theta, *fresh)[0]),
             "growth": jnp.mean(audited),
             "growth_se": jnp.std(audited) / settings.audit_draws**0.5,
             "alpha": state.alpha,

@@ -80,7 +80,8 @@ def validate(
     better = validation_loss < state.best_loss
     best = jax.tree.map(lambda new, old: jnp.where(better, new, old), state.params, state.best)
     best_loss = jnp.where(better, validation_loss, state.best_loss)
-    return state._replace(best=best, best_loss=best_loss), {"validation_loss": validation_loss}
+    metrics = {"validation_loss": validation_loss, "best_validation_loss": best_loss}
+    return state._replace(best=best, best_loss=best_loss), metrics
 
 
 def empirical_risk(

@@ -49,8 +49,8 @@ from lpo.diffusion import (
 )
 from lpo.errors import InputError
 from lpo.optim import Shard, unsharded
-from lpo.robust.adversary import Nominal
 from lpo.robust.objective import WindowLoss
+from lpo.robust.outer import Nominal
 
 TINY = 1e-30  # keeps quotients finite where there is no gradient
 

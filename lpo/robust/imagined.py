@@ -40,9 +40,8 @@ def mixed(
     """Batches whose rows are imagined with probability `mix` and real otherwise.
 
     `samples` windows are imagined an epoch. A `mix` of 1 is 3D-Learning as published. `noise`: sd
-    in tokens of normal noise that imagined rows get afresh in every step, cut at zero. The laws
-    near a smoothed law are those of Sinkhorn-robust optimisation (Wang, Gao and Xie, Sinkhorn
-    distributionally robust optimization, 2021), whose worst case tilts it by exp(loss / tau).
+    in tokens of normal noise that imagined rows get afresh in every step, cut at zero. It brings no
+    law further from the smoothed nominal one than it was from the nominal one (data processing).
     """
 
     def init(key: Array, data: RobustData) -> Any:

@@ -73,16 +73,19 @@ def history_loss(forecaster: Forecaster, task: Task, layout: Layout, scale: floa
     return loss
 
 
-def relative_to_demand(loss: WindowLoss, scale: float) -> WindowLoss:
+def relative_to_demand(loss: WindowLoss, scale: float, *, through_level: bool = True) -> WindowLoss:
     """A window's loss as a share of its own mean demand instead of `scale`, which it came from.
 
     Regret is proportional to the size of a service, so an adversary that is paid in tokens looks
     for large windows; one that is paid in shares looks for windows that are decided badly whatever
-    their size. Windows below a twentieth of `scale` count as that.
+    their size. Windows below a twentieth of `scale` count as that. `through_level` False: no
+    gradient through the demand that is divided by, for a loss that has none through targets.
     """
 
     def relative(params: Any, windows: Array, key: Array | None = None) -> Array:
         level = jnp.maximum(jnp.mean(windows, axis=-1) / scale, 0.05)
+        if not through_level:
+            level = jax.lax.stop_gradient(level)
         return loss(params, windows, key) / level
 
     return relative

@@ -96,13 +96,14 @@ def outer_epochs(
 
     An epoch prepares the inner problem against the current predictor, then takes
     `predictor_steps` gradient steps on its losses. Adam with cosine decay over all epochs.
-    `init(key, params, data)` starts from a predictor trained before; `close` keeps the parameters
-    of the least mean `loss` on real validation windows, as for every method.
+    `init(key, params, data)` starts from a predictor trained before, which is the first that may be
+    kept; `close` keeps the parameters of the least validation `loss`, as for every method.
     """
     optimiser = adam(learning_rate, epochs * predictor_steps, weight_decay)
 
     def init(key: Array, params: Any, data: RobustData) -> RobustState:
-        return RobustState(start_predictor(params, optimiser), inner.init(key, data))
+        start, _ = validate(start_predictor(params, optimiser), loss, data.real)
+        return RobustState(start, inner.init(key, data))
 
     def update(key: Array, state: RobustState, data: RobustData):
         prepare_key, descent_key = jax.random.split(key)

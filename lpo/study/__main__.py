@@ -1,7 +1,8 @@
 """`python -m lpo.study`: every method on every architecture in every setting, and its tables."""
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -9,69 +10,74 @@ from typing import Any
 from lpo.interrupts import loading
 
 with loading("study"):
-    from lpo.runs import RunFolder, run_command
-    from lpo.study.config import StudyConfig, validate
-    from lpo.study.plan import chosen, grouped, part_cells, tuning_cells, tuning_dfl
+    from lpo.runs import RunFolder, run_command, tracking
+    from lpo.study.choice import choose, score_variants, variant_table
+    from lpo.study.config import StudyConfig, parts_of, validate
+    from lpo.study.plan import Group, part_groups, tuning_cells, tuning_groups
     from lpo.study.pool import run_tasks
-    from lpo.study.results import write_results
-    from lpo.study.work import fit_floors, needs_score, train_group, train_score_of
+    from lpo.study.publish import publish
+    from lpo.study.results import collect, write_results
+    from lpo.study.work import fit_floors, needs_score, score_file, train_group, train_score_of
 
 
 def job(cfg: StudyConfig, folder: RunFolder) -> Mapping[str, Any]:
     """Train what is missing, variants first, then write the tables of what there is."""
     cells = Path(cfg.cells)
-    clock = perf_counter()
     tuned = tuning_cells(cfg)
     if not cfg.report_only:
-        by_architecture: dict[str, list[Any]] = {}
-        for (architecture, _), variants in tuned.items():
-            by_architecture.setdefault(architecture, []).extend(variants)
-        starts = {name: tuning_dfl(cfg, name) for name in by_architecture}
-        _train(cfg, cells, [(starts[name], group) for name, group in by_architecture.items()])
-        folder.record(timings_s={"tuning": perf_counter() - clock})
-    choice = chosen(cfg, cells)
+        with _timed(folder, "tuning"):
+            _train(cfg, tuning_groups(cfg, tuned), cells)
+    scores = score_variants(tuned, cells)
+    choice = choose(scores)
 
-    for part in cfg.parts:
-        clock = perf_counter()
-        planned = part_cells(cfg, part, choice)
-        if not cfg.report_only:
-            if cfg.parts[part].floors:
-                first = {setting: group[0] for (setting, _), group in planned.items()}
-                run_tasks(
-                    fit_floors,
-                    [(c.config, cfg.max_windows, name, cells) for name, c in first.items()],
-                    cfg.workers,
-                    _say,
-                )
-            starts = [next(c for c in group if c.method == "dfl") for group in planned.values()]
-            _train(cfg, cells, list(zip(starts, planned.values(), strict=True)))
-            folder.record(timings_s={part: perf_counter() - clock})
-    write_results(cfg, folder, cells, choice)
-    return {"result": "trained and judged"}
+    planned = {part: part_groups(cfg, part, choice) for part in parts_of(cfg)}
+    if not cfg.report_only:
+        for part, by_setting in planned.items():
+            with _timed(folder, part):
+                if cfg.parts[part].floors:
+                    firsts = [groups[0].dfl for groups in by_setting.values()]
+                    arguments = [(c.config, c.max_windows, c.setting, cells) for c in firsts]
+                    run_tasks(fit_floors, arguments, cfg.workers, _say)
+                _train(cfg, [group for groups in by_setting.values() for group in groups], cells)
+
+    with (
+        _timed(folder, "evaluation"),
+        tracking(cfg.tracking, folder.path, folder.read_config(), cfg.command) as log,
+    ):
+        results = collect(planned, cells)
+        if tuned:
+            results.tables["variants"] = variant_table(cfg, scores, choice)
+        folder.record(data=results.sources, notes=results.notes)
+        metrics = write_results(folder, results)
+        log(metrics, 0)
+    if cfg.publish is not None:
+        target = Path(cfg.publish)
+        tables = {name: table.data for name, table in results.tables.items()}
+        publish(target, tables, results.by_set, folder.summary(), sys.argv[1:])
+    return {"result": "judged" if cfg.report_only else "trained and judged", "metrics": metrics}
 
 
-def _train(cfg: StudyConfig, folder: Path, groups: list[tuple[Any, list[Any]]]) -> None:
+def _train(cfg: StudyConfig, groups: list[Group], folder: Path) -> None:
     """Train the missing cells of groups: what several of them start from first."""
-    missing = [
-        (start, [cell for cell in group if not cell.path(folder).is_file()])
-        for start, group in groups
-    ]
+    missing = [left for group in groups if (left := group.missing(folder)).cells]
     scores = {
-        (c.config.protocol.bin_s, c.config.diffusion.space, c.setting, c.config.seeds): c.config
-        for _, group in missing
-        for c in group
-        if needs_score(c)
+        score_file(cell.config): (cell.config, cell.max_windows, folder)
+        for group in missing
+        for cell in group.cells
+        if needs_score(cell)
     }
-    run_tasks(
-        train_score_of,
-        [(config, cfg.max_windows, folder) for config in scores.values()],
-        cfg.workers,
-        _say,
-    )
-    first = [grouped([start], start)[0] for start, group in missing if group]
-    run_tasks(train_group, [(group, folder) for group in first], cfg.workers, _say)
-    rest = [task for start, group in missing for task in grouped(group, start)]
-    run_tasks(train_group, [(group, folder) for group in rest], cfg.workers, _say)
+    run_tasks(train_score_of, list(scores.values()), cfg.workers, _say)
+    starts = [(Group((group.dfl,), group.dfl), folder) for group in missing]
+    run_tasks(train_group, starts, cfg.workers, _say)
+    chunks = [(chunk, folder) for group in missing for chunk in group.chunks()]
+    run_tasks(train_group, chunks, cfg.workers, _say)
+
+
+@contextmanager
+def _timed(folder: RunFolder, name: str) -> Iterator[None]:
+    clock = perf_counter()
+    yield
+    folder.record(timings_s={name: perf_counter() - clock})
 
 
 def _say(line: str) -> None:

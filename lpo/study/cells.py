@@ -12,7 +12,7 @@ import numpy as np
 from lpo.atomic import replacing
 from lpo.train.config import MethodKind, TrainConfig
 
-VERSION = 1  # of what a cell's numbers mean; raised when training or test sets change
+VERSION = 1  # of what a cell means: raise it when training, test sets or defaults change
 
 
 @dataclass(frozen=True)

@@ -1,12 +1,14 @@
 """The choice among the variants of a method, by what they cost on validation shifts."""
 
+from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from lpo.provision import Task, ratio_of_sums
+from lpo.runs import ResultTable
 from lpo.study.cells import Cell, load
 from lpo.study.config import StudyConfig
 from lpo.study.plan import Choice, Tuned
@@ -14,6 +16,11 @@ from lpo.study.problem import VALIDATION, judged_sets, problem_of
 from lpo.train.problem import make_task
 from lpo.train.scoring import score_unit, window_regret
 from lpo.workload import Problem
+
+VARIANTS = (
+    "Scores on the validation part, and means over it and its shifts, by which one is chosen; none "
+    "for variants that diverged or are missing."
+)
 
 
 class VariantScore(NamedTuple):
@@ -60,40 +67,43 @@ def _score(path: Path, problem: Problem, task: Task) -> VariantScore | None:
 
 
 def choose(scores: dict[Tuned, list[VariantScore | None]]) -> Choice:
-    """The variant of least mean over the validation part and its shifts, by architecture and
-    method.
+    """The variant that costs least in the mean over the validation part and its shifts.
 
     One that is missing or diverged is not taken, but for the first where there is no other.
     """
     return {
-        key: int(
-            np.argmin(
-                [
-                    np.inf if each is None else np.nan_to_num(each.average, nan=np.inf)
-                    for each in variants
-                ]
-            )
-        )
+        key: int(np.argmin([_rank(score) for score in variants]))
         for key, variants in scores.items()
     }
 
 
+def _rank(score: VariantScore | None) -> float:
+    return np.inf if score is None or np.isnan(score.average) else score.average
+
+
 def variant_table(
     cfg: StudyConfig, scores: dict[Tuned, list[VariantScore | None]], choice: Choice
-) -> pd.DataFrame:
-    """One row a variant that was tried: its changes, its scores, and whether it was chosen."""
-    return pd.DataFrame(
-        [
-            {
-                "architecture": architecture,
-                "method": method,
-                "variant": str(cfg.tuning.variants[method][place]),
-                "validation": score.validation,
-                "validation_average": score.average,
-                "chosen": choice[architecture, method] == place,
-            }
-            for (architecture, method), variants in scores.items()
-            for place, score in enumerate(variants)
-            if score is not None
-        ]
-    )
+) -> ResultTable:
+    """One row a variant: its changes, its scores, and whether it was chosen."""
+    rows = [
+        {
+            "architecture": architecture,
+            "method": method,
+            "variant": " ".join(_overrides(cfg.tuning.variants[method][place])),
+            "validation": np.nan if score is None else score.validation,
+            "validation_average": np.nan if score is None else score.average,
+            "chosen": choice[architecture, method] == place,
+        }
+        for (architecture, method), variants in scores.items()
+        for place, score in enumerate(variants)
+    ]
+    return ResultTable("Variants", VARIANTS, pd.DataFrame(rows))
+
+
+def _overrides(changes: dict[str, Any], parent: str = "") -> Iterator[str]:
+    """Changes of the configuration of lpo.train as its command takes them."""
+    for key, value in changes.items():
+        if isinstance(value, dict):
+            yield from _overrides(value, f"{parent}{key}.")
+        else:
+            yield f"{parent}{key}={value}"

@@ -8,24 +8,35 @@ from lpo.study.tables import FLOOR, RULE
 
 SHOWN_RULES = ("mean7_tuned", "max7_tuned", "linear_quantile", "time_of_day")
 WORDS = {"average": "Average over shifted sets", "worst": "Worst shifted set"}
+CAPTION = (
+    "Means over seeds with 95 % t-intervals. Rules that cost more than every method are left out."
+)
+FLOORED = " Over sets that have a floor; dashed: predictors trained on each set, cross-validated."
 
 
 def summary_pictures(summary: pd.DataFrame, label: str) -> dict[str, Picture]:
     """Dots of `average` and `worst` of one setting, where it has shifted sets that count.
 
-    `summary`: rows of `summary_table`. `label`: the score in words with its unit.
+    `summary`: rows of `summary_table`. `label`: the score in words with its unit. Where there are
+    floors, only sets that have one are shown.
     """
-    return {
-        value: _picture(summary, value, words, label)
-        for value, words in WORDS.items()
-        if value in summary
-    }
+    pictures = {}
+    for value, words in WORDS.items():
+        column = f"floored_{value}" if f"floored_{value}" in summary else value
+        if column in summary:
+            title = f"{words}: {summary['setting'].iloc[0]}"
+            pictures[value] = _picture(summary, column, title, label)
+    return pictures
 
 
-def _picture(summary: pd.DataFrame, value: str, words: str, label: str) -> Picture:
-    rows = shown(summary, value)
-    floor = summary.loc[summary["architecture"] == FLOOR[0], value].dropna()
-    static = figures.intervals(rows, "method", "architecture", value, label)
+def _picture(summary: pd.DataFrame, column: str, title: str, label: str) -> Picture:
+    rows = shown(summary, column)
+    dearest = rows.loc[rows["architecture"] != RULE, column].max()
+    rows = rows.loc[~(rows[column] > dearest)]
+    ends = {column: "score", f"{column}_low": "score_low", f"{column}_high": "score_high"}
+    dots = rows[["method", "architecture", *ends]].rename(columns=ends)
+    floor = summary.loc[summary["architecture"] == FLOOR[0], column].tolist()
+    static = figures.intervals(dots, "method", "architecture", "score", label)
     for x in floor:
         panel = static.axes[0]
         panel.axvline(x, color=BASELINE, linestyle="--", linewidth=1)
@@ -34,21 +45,18 @@ def _picture(summary: pd.DataFrame, value: str, words: str, label: str) -> Pictu
     def interactive():
         from lpo.runs import interactive  # plotly is an extra
 
-        figure = interactive.intervals(rows, "method", "architecture", value, label)
+        figure = interactive.intervals(dots, "method", "architecture", "score", label)
         for x in floor:
             figure.add_vline(x, line_dash="dash", line_color=BASELINE, annotation_text="floor")
         return figure
 
-    caption = "Means over seeds with 95 % t-intervals."
-    if len(floor):
-        caption += " Dashed: predictors trained on each set itself, which no method may be."
-    return Picture(f"{words}: {summary['setting'].iloc[0]}", caption, static, interactive)
+    return Picture(title, CAPTION + FLOORED * bool(floor), static, interactive)
 
 
 def shown(summary: pd.DataFrame, value: str) -> pd.DataFrame:
-    """Rows of methods and of the reference rules, the best first by its best architecture."""
-    is_rule = summary["architecture"] == RULE
-    kept = ~is_rule | summary["method"].isin(SHOWN_RULES)
-    rows = summary.loc[kept & (summary["architecture"] != FLOOR[0])].dropna(subset=[value])
+    """Rows of methods, the best first by its best architecture, then those of reference rules."""
+    rule = summary["architecture"] == RULE
+    kept = (summary["architecture"] != FLOOR[0]) & (~rule | summary["method"].isin(SHOWN_RULES))
+    rows = summary.loc[kept].dropna(subset=[value])
     best = rows.groupby("method")[value].transform("min")
-    return rows.assign(best=best).sort_values("best", kind="stable")
+    return rows.assign(rule=rule, best=best).sort_values(["rule", "best"], kind="stable")

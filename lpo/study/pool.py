@@ -6,9 +6,9 @@ Imports nothing that takes time: every process imports this first.
 import multiprocessing
 import os
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection
 from threading import Thread
 from typing import Any
@@ -36,7 +36,9 @@ def run_tasks(
         workers, mp_context=context, initializer=_live_by, initargs=(lifeline,)
     )
     try:
-        for done in as_completed([pool.submit(function, *each) for each in arguments]):
+        with _interrupts_later():
+            futures = [pool.submit(function, *each) for each in arguments]
+        for done in as_completed(futures):
             say(done.result())
     except BaseException:
         held.close()
@@ -47,13 +49,21 @@ def run_tasks(
         lifeline.close()
 
 
+@contextmanager
+def _interrupts_later() -> Iterator[None]:
+    """Hold Ctrl-C back; processes that start meanwhile never see it, and leave it to this one."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _live_by(lifeline: Connection) -> None:
     """End this process, whatever it does, when the other end of `lifeline` is closed.
 
-    That happens when the main process wants it or has died. Ctrl-C, which reaches all processes of
-    a terminal, is left to the main process.
+    The main process closes it to stop the others, and so does its death.
     """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
     def wait() -> None:
         with suppress(EOFError, OSError):

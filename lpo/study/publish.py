@@ -9,7 +9,6 @@ from typing import Any
 import pandas as pd
 
 from lpo.atomic import replacing, write_text
-from lpo.study.tables import REFERENCES
 
 # overrides that say where and how, and change no number
 SILENT = ("hydra", "cells", "workers", "publish", "report_only", "resume", "tracking")
@@ -17,8 +16,9 @@ README = """# Tables of the study
 
     {command}
 
-Commit `{commit}`, {date}; {device}, JAX {jax}. Five significant digits, four in tables by test set, where `<name>_half` is half
-the width of a 95 % t-interval over seeds, `floor` and `gap` stand in the rows of DFL, and a validation set is named `validation:<shift>`.
+Commit `{commit}`, {date}; {device}, JAX {jax}. Numbers have five significant digits, in tables by
+test set four. There `<name>_half` is half the width of the 95 % t-interval over seeds, and `floor`
+and `gap` stand in the rows of DFL.
 """
 
 
@@ -29,7 +29,7 @@ def publish(
     summary: Mapping[str, Any],
     arguments: Sequence[str],
 ) -> None:
-    """Write tables and tables by set as CSV files into `folder`, and where they come from.
+    """Write tables, and tables by test set, as CSV files into `folder`, and where they come from.
 
     `summary`: of the run. `arguments`: of the command.
     """
@@ -38,9 +38,9 @@ def publish(
     for name, table in by_set.items():
         _write(folder / f"{name}.csv", compact(table), digits=4)
     environment = summary["environment"]
-    kept = [each for each in arguments if not each.lstrip("+~").startswith(SILENT)]
+    told = [each for each in arguments if not each.lstrip("+~").startswith(SILENT)]
     text = README.format(
-        command=shlex.join(["python", "-m", "lpo.study", *kept]),
+        command=shlex.join(["python", "-m", "lpo.study", *told]),
         commit=environment["git_commit"],
         date=date.today().isoformat(),
         device=environment["device"],
@@ -51,10 +51,9 @@ def publish(
 
 def compact(table: pd.DataFrame) -> pd.DataFrame:
     """The columns of `set_table` that carry its message, intervals as half their width."""
-    columns = {name: table[name] for name in ("architecture", "method", "test_set")}
-    columns["mean"] = table["mean"]
+    columns = {name: table[name] for name in ("architecture", "method", "test_set", "mean")}
     columns["mean_half"] = (table["seed_high"] - table["seed_low"]) / 2
-    for name in (*(f"minus_{label}" for label in REFERENCES if label == "matched"), "closed"):
+    for name in ("minus_matched", "closed"):
         if name in table:
             columns[name] = table[name]
             columns[f"{name}_half"] = (table[f"{name}_high"] - table[f"{name}_low"]) / 2

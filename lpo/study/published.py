@@ -31,18 +31,19 @@ def beside_published(ours: pd.DataFrame) -> pd.DataFrame:
     `ours`: the columns method, architecture, test_set and nr_code. The last two rows of a method,
     `average` and `maximum`, are over all seven sets.
     """
-    printed = pd.DataFrame(TABLE_I, index=pd.Index(METHODS, name="method")).rename_axis(
-        columns="test_set"
-    )
-    table = printed.stack().rename("published").to_frame()
-    for architecture, rows in ours.groupby("architecture", sort=False):
+    places = pd.MultiIndex.from_product([METHODS, TABLE_I], names=["method", "test_set"])
+    printed = [TABLE_I[name][METHODS.index(method)] for method, name in places]
+    table = pd.DataFrame({"published": printed}, index=places)
+    same = ours[ours["method"].isin(METHODS)]
+    for architecture, rows in same.groupby("architecture", sort=False):
         scores = rows.set_index(["method", "test_set"])["nr_code"]
-        table[str(architecture)] = scores.reindex(table.index)
+        table[str(architecture)] = scores.reindex(places)
     parts = []
-    for method, rows in table.groupby(level="method", sort=False):
+    for method in METHODS:
+        rows = table.loc[[method]]
         # of incomplete sets neither is comparable
         ends = {"average": rows.mean(skipna=False), "maximum": rows.max(skipna=False)}
         below = pd.DataFrame(ends).T
-        below.index = pd.MultiIndex.from_product([[method], ends], names=table.index.names)
-        parts.append(pd.concat([rows, below]))
+        below.index = pd.MultiIndex.from_product([[method], ends], names=places.names)
+        parts += [rows, below]
     return pd.concat(parts).reset_index()

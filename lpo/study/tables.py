@@ -30,8 +30,8 @@ class Scored(NamedTuple):
     """A setting with the regrets of everything that was judged in it.
 
     `excess`: regret [seeds, n] by set; rules have one seed. `floors`: the same [1, n] of the best
-    cross-validated predictor trained on that set. `units`: what regret is divided by, [n]. `nr_code`:
-    the published score [seeds] by test set, where the task is normalised.
+    cross-validated predictor trained on that set. `units`: what regret is divided by, [n].
+    `nr_code`: the published score [seeds] by test set, where the task is normalised.
     """
 
     setting: str
@@ -138,9 +138,9 @@ def summary_table(scored: Scored) -> pd.DataFrame:
     """One row a cell: own part, average and worst over shifted sets, the same on validation.
 
     Test sets of fewer than `FEW_WINDOWS` windows do not count. Differences are paired over seeds;
-    the worst set is each seed's own. `gaps`: how many sets have a gap of at least `GAP`;
-    `closed_mean`, `closed_least`: shares of them that are closed. The row of the floor has what
-    there is a floor for on every set that counts; it is no method.
+    the worst set is each seed's own. `floored_*`: over the shifted sets that have a floor, which
+    makes them comparable with the row of the floor (that is no method). `gaps`: how many sets have
+    a gap of at least `GAP`; `closed_mean`, `closed_least`: shares of them that are closed.
     """
     problem = scored.problem
     tests = [
@@ -148,9 +148,13 @@ def summary_table(scored: Scored) -> pd.DataFrame:
         for name, windows in problem.tests.items()
         if len(windows) >= workload.FEW_WINDOWS and name != problem.own
     ]
-    validation = [VALIDATION, *(f"{VALIDATION}:{name}" for name in problem.validation_shifts)]
+    over = {
+        "": tests,
+        "floored_": [name for name in tests if name in scored.floors],
+        "validation_": [VALIDATION, *(f"{VALIDATION}:{k}" for k in problem.validation_shifts)],
+    }
     measures = {
-        key: _measures(by_set, scored.units, problem.own, tests, validation)
+        key: _measures(by_set, scored.units, problem.own, over)
         for key, by_set in (scored.excess | {FLOOR: scored.floors}).items()
     }
     compared = {
@@ -170,17 +174,17 @@ def summary_table(scored: Scored) -> pd.DataFrame:
 
 
 def _measures(
-    by_set: BySet, units: BySet, own: str, tests: list[str], validation: list[str]
+    by_set: BySet, units: BySet, own: str, over: dict[str, list[str]]
 ) -> dict[str, np.ndarray]:
-    """Scores [seeds] of one method, those that need sets it has."""
+    """Scores [seeds] of one method, those that need sets it has; `over`: sets by prefix."""
     scores = {name: ratio_of_sums(values, units[name]) for name, values in by_set.items()}
     found = {"own": scores[own]} if own in scores else {}
     if VALIDATION in scores:
         found["validation"] = scores[VALIDATION]
-    for prefix, names in (("", tests), ("validation_", validation)):
+    for prefix, names in over.items():
         if names and all(name in scores for name in names):
-            over = np.array([scores[name] for name in names])
-            found |= {f"{prefix}average": over.mean(axis=0), f"{prefix}worst": over.max(axis=0)}
+            each = np.array([scores[name] for name in names])
+            found |= {f"{prefix}average": each.mean(axis=0), f"{prefix}worst": each.max(axis=0)}
     return found
 
 

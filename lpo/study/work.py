@@ -1,5 +1,6 @@
 """The work of the study in tasks that one process does: score models, cells, floors."""
 
+import os
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -64,7 +65,8 @@ def _score_of(config: TrainConfig, problem: workload.Problem, folder: Path) -> S
     with Checkpoints(folder / "trained") as checkpoints:
         found = checkpoints.latest(score_file(config), jax.eval_shape(jax.vmap(like), stages.keys))
         if found is not None:
-            return untrained._replace(nominal=robust.Nominal(*found[1], windows))
+            theta, coefs = found[1]
+            return untrained._replace(nominal=robust.Nominal(theta, coefs, windows))
         score = train_score(config.diffusion, stages, problem)
         checkpoints.save(score_file(config), 1, (score.nominal.theta, score.nominal.coefs))
     return score
@@ -75,7 +77,7 @@ def share_compiled(folder: Path) -> None:
 
     Where the user keeps them in a folder already, they go there.
     """
-    if jax.config.jax_compilation_cache_dir is None:
+    if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
         jax.config.update("jax_compilation_cache_dir", str(folder / "compiled"))
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
 

@@ -13,14 +13,20 @@ def curves_by_seed(metrics: pd.DataFrame) -> pd.DataFrame:
 
 
 def kept_steps(curves: pd.DataFrame) -> pd.DataFrame:
-    """Stage, seed, step kept by validation, validation loss there and at the last step."""
+    """Stage, seed, step kept by validation, validation loss there and at the last step.
+
+    Step 0 is the predictor that a method continued, where no later one did better.
+    """
     rows = []
+    best_of = curves.loc[curves["name"] == "best_validation_loss"]
+    lowest = best_of.groupby(["stage", "seed"], sort=False)["value"].min().to_dict()
     validated = curves.loc[curves["name"] == "validation_loss"]
     for (stage, seed), group in validated.groupby(["stage", "seed"], sort=False):
         steps, losses = group["step"].to_numpy(), group["value"].to_numpy()
         best = int(losses.argmin())
-        kept = {"kept_step": steps[best], "last_step": steps[-1]}
-        kept |= {"kept_loss": losses[best], "last_loss": losses[-1]}
+        kept_loss = lowest.get((stage, seed), losses[best])
+        kept = {"kept_step": 0 if kept_loss < losses[best] else steps[best]}
+        kept |= {"last_step": steps[-1], "kept_loss": kept_loss, "last_loss": losses[-1]}
         rows.append({"stage": stage, "seed": seed} | kept)
     return pd.DataFrame(
         rows, columns=["stage", "seed", "kept_step", "last_step", "kept_loss", "last_loss"]

@@ -60,15 +60,15 @@ def size_of(method: MethodKind, cfg: RobustConfig) -> float:
 
 
 SIZES: dict[MethodKind, float] = {
-    MethodKind.kl_dro: 0.1,
-    MethodKind.cvar_dro: 0.5,
+    MethodKind.kl_dro: 0.02,
+    MethodKind.cvar_dro: 0.6,
     MethodKind.chi_square_dro: 0.1,
-    MethodKind.wasserstein_dro: 0.2,
+    MethodKind.wasserstein_dro: 0.05,
     MethodKind.wrm_dro: 1.0,
-    MethodKind.gaussian_augmentation: 0.05,
-    MethodKind.cutout_augmentation: 0.05,
+    MethodKind.gaussian_augmentation: 0.2,
+    MethodKind.cutout_augmentation: 0.02,
     MethodKind.perlin_augmentation: 0.05,
-    MethodKind.scale_augmentation: 0.3,
+    MethodKind.scale_augmentation: 0.1,
     MethodKind.guided: 1.0,
 }
 """Defaults of the sizes, each in its method's own unit (docs/robust.md)."""
@@ -129,12 +129,16 @@ def make_imagination(method: MethodKind, cfg: RobustConfig, setting: Setting) ->
     """Where a method that imagines demand takes it from."""
     score = setting.score
     assert score is not None, "train_methods() trains a score model for methods that need one"
-    dim, shard = setting.problem.layout.window, setting.shard
+    dim, shard = setting.problem.layout.window + score.space.extra, setting.shard
     payoff = setting.loss
     if cfg.payoff in (PayoffKind.history, PayoffKind.relative_history):
         payoff = setting.history_loss
     if cfg.payoff in (PayoffKind.relative, PayoffKind.relative_history):
-        payoff = robust.relative_to_demand(payoff, setting.problem.scaler.mean)
+        payoff = robust.relative_to_demand(
+            payoff,
+            setting.problem.scaler.mean,
+            through_level=cfg.payoff is PayoffKind.relative,
+        )
     if method is MethodKind.diffusion_augmentation:
         return robust.nominal_imagination(
             score.model, score.grid, score.space.to_tokens, dim, shard=shard

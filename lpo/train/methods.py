@@ -153,7 +153,8 @@ def early_stopping_sets(cfg: TrainConfig, problem: workload.Problem) -> np.ndarr
 
     Sets are brought to one size, the smaller ones by repeating windows.
     """
-    if cfg.predictor.early_stopping is EarlyStoppingKind.validation or not len(problem.validation):
+    shifted = cfg.predictor.early_stopping is EarlyStoppingKind.shifts
+    if not (shifted and problem.validation_shifts):
         return problem.validation
     sets = [problem.validation, *problem.validation_shifts.values()]
     rows = [np.linspace(0, len(x) - 1, EARLY_STOPPING_WINDOWS).round().astype(int) for x in sets]
@@ -265,8 +266,9 @@ def train_score(cfg: DiffusionConfig, stages: Trainer, problem: workload.Problem
 def untrained_score(cfg: DiffusionConfig, problem: workload.Problem) -> ScoreTrained:
     """What `train_score` starts from: no parameters yet, and a kernel that is not calibrated."""
     sde = diffusion.VPSDE()
-    model = diffusion.score_network(problem.layout.window, cfg.width, cfg.blocks, sde=sde)
     space = make_space(cfg.space, problem)
+    dim = problem.layout.window + space.extra
+    model = diffusion.score_network(dim, cfg.width, cfg.blocks, sde=sde)
     grid = diffusion.make_grid(sde, cfg.grid_steps, cfg.fine_steps, cfg.t_fine)
     coefs = diffusion.make_coefficients(sde, grid.times)
     windows = jnp.asarray(space.to_model(problem.train), jnp.float32)
@@ -277,4 +279,6 @@ def make_space(kind: SpaceKind, problem: workload.Problem) -> workload.Space:
     """The space in which the score model sees demand."""
     if kind is SpaceKind.log:
         return workload.log_space(problem.train)
+    if kind is SpaceKind.level:
+        return workload.level_space(problem.train)
     return workload.linear_space(problem.scaler)

@@ -50,7 +50,8 @@ def draw_samples(
     `mesh`: devices that the sampled windows are split over.
     """
     model, sde, grid, space, nominal = players.score
-    dim, count = problem.layout.window, cfg.quality_windows
+    window, count = problem.layout.window, cfg.quality_windows
+    dim = window + space.extra
     shard = batch_sharding(mesh)
     held_out = problem.validation if len(problem.validation) else problem.tests[problem.own]
     chosen = np.linspace(0, len(held_out) - 1, min(cfg.likelihood_windows, len(held_out)))
@@ -93,7 +94,7 @@ def draw_samples(
         imagined["worst_case"] = np.asarray(windows)
         nats["worst_case"] = np.full(len(seeds), np.nan)
     # windows that do not overlap: a classifier recognises two that share bins
-    apart = -(-dim // problem.protocol.train_stride)
+    apart = -(-window // problem.protocol.train_stride)
     real = workload.standardise(problem.train[::apart], problem.scaler)
     quality = pd.DataFrame(
         {"model": name, "seed": seed}

@@ -19,6 +19,7 @@ from lpo.workload.series import Workload as Workload
 from lpo.workload.series import coarsen as coarsen
 from lpo.workload.series import part as part
 from lpo.workload.space import Space as Space
+from lpo.workload.space import level_space as level_space
 from lpo.workload.space import linear_space as linear_space
 from lpo.workload.space import log_space as log_space
 from lpo.workload.splits import Split as Split

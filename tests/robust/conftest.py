@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from lpo import diffusion, forecast, provision, robust, workload
+from tests import quick
 
 
 class Tiny(NamedTuple):
@@ -46,4 +47,4 @@ def tiny() -> Tiny:
 def nominal(tiny):
     standardised = workload.standardise(tiny.windows.train, tiny.scaler)
     coefs = diffusion.make_coefficients(tiny.sde, tiny.grid.times)
-    return robust.Nominal(tiny.model.init(jax.random.PRNGKey(7)), coefs, standardised)
+    return robust.Nominal(quick.jit(tiny.model.init)(jax.random.PRNGKey(7)), coefs, standardised)

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from lpo import robust, workload
-from lpo.diffusion import eps_mse
+from lpo.diffusion import VPSDE, ScoreModel, eps_mse, make_coefficients, make_grid
+from tests import quick
 
 
 def build(tiny, loss=None, **settings):
@@ -32,7 +33,7 @@ def ascend(tiny, nominal, epochs=3, **settings):
     adversary = build(tiny, **settings)
     params = tiny.predictor.init(jax.random.PRNGKey(0))
     state, rows = adversary.init(nominal), []
-    step = jax.jit(adversary.ascend)
+    step = quick.jit(adversary.ascend)
     for epoch in range(epochs):
         state, metrics = step(
             jax.random.PRNGKey(epoch), state, nominal, params, jax.random.PRNGKey(99)
@@ -78,33 +79,61 @@ def test_importance_ratio_stops_at_its_trust_region(tiny, nominal):
     assert max(jax.tree.leaves(moved)) == pytest.approx(1e-3, rel=0.01)
 
 
-def test_untrained_adversary_samples_the_nominal_law(tiny, nominal):
-    """An untrained network is the exact score of N(0, 1) data, for which every step is linear."""
-    adversary = build(tiny)
-    windows = adversary.sample(jax.random.PRNGKey(5), nominal.theta, nominal, 4000)
-    coefs = nominal.coefs
-    variance = 1.0
-    for k in reversed(range(len(coefs.t))):
-        b = 0.1 * coefs.t[k] + 9.95 * coefs.t[k] ** 2
-        pull = 1 / coefs.mean_ratio[k] - coefs.eps_coef[k] * np.sqrt(-np.expm1(-b))
-        variance = pull**2 * variance + coefs.sigma[k] ** 2
-    mean, sd = tiny.scaler
-    normal = np.random.default_rng(0).standard_normal(1_000_000)
-    expected = np.maximum(mean + sd * np.sqrt(variance) * normal, 0)  # demand is cut at zero
-    assert np.all(windows >= 0)
-    error = 4 * expected.std() / np.sqrt(windows.size)  # bins of one window are independent here
-    assert abs(float(windows.mean()) - expected.mean()) < error
-    assert float(windows.std()) == pytest.approx(expected.std(), rel=0.02)
+def test_adversary_finds_the_worst_shift_of_its_budget():
+    """The exact model of standard normal windows, which can only be shifted, and a linear payoff.
+
+    A shift of eps by s costs |s|^2 / d of mean squared error and moves every window by -h s, where
+    h follows from the chain. So the best is h |a| sqrt(d epsilon), by a shift along -a.
+    """
+    dim, epsilon, slope = 4, 0.02, jnp.array([1.0, -2.0, 0.0, 0.5])
+    sde = VPSDE()
+    grid = make_grid(sde, steps=6, fine=3)
+    coefs = make_coefficients(sde, grid.times)
+    pull = 1 / coefs.mean_ratio - coefs.eps_coef * np.sqrt(sde.variance(coefs.t))
+    h = sum(np.prod(pull[:k]) * coefs.eps_coef[k] for k in range(grid.fine))
+    adversary = robust.make_adversary(
+        ScoreModel(
+            lambda key: jnp.zeros(dim),
+            lambda shift, x, t: jnp.sqrt(sde.variance(t))[:, None] * x + shift,
+        ),
+        sde,
+        grid,
+        lambda x: x,
+        dim,
+        lambda params, x: params * (x @ slope),
+        robust.AdversarySettings(
+            budget="eps_mse",
+            epsilon=epsilon,
+            learning_rate=3e-3,
+            inner_steps=300,
+            paths=64,
+            draws=2048,
+            audit_draws=8192,
+            dual_rate=0.3,
+        ),
+    )
+    windows = jax.random.normal(jax.random.PRNGKey(0), (8192, dim))
+    nominal = robust.Nominal(jnp.zeros(dim), jax.tree.map(jnp.float32, coefs), windows)
+    key, audit_key = jax.random.split(jax.random.PRNGKey(1))
+    ascend = quick.jit(adversary.ascend)
+    state, metrics = ascend(key, adversary.init(nominal), nominal, 1.0, audit_key)
+    gain = metrics["worst_case_loss"] - metrics["nominal_loss"]
+    assert gain == pytest.approx(-h * float(slope @ state.theta), rel=1e-3)
+    spent = float(state.theta @ state.theta) / dim
+    best = h * float(jnp.linalg.norm(slope)) * np.sqrt(dim * spent)
+    assert 0.97 * best < gain < 1.001 * best
+    assert 0.8 * epsilon < spent < 1.2 * epsilon
 
 
 def test_multiplier_holds_the_adversary_back(tiny, nominal):
     """With alpha fixed, the growth after one epoch falls as alpha rises: 0, then 30."""
-    growth = [
-        ascend(tiny, nominal, epochs=1, epsilon=1e3, dual_start=alpha, dual_rate=1e-9)[1][0][
-            "growth"
-        ]
-        for alpha in (0.0, 30.0)
-    ]
+    adversary = build(tiny, epsilon=1e3, dual_rate=1e-9)
+    params, step = tiny.predictor.init(jax.random.PRNGKey(0)), quick.jit(adversary.ascend)
+    keys = jax.random.split(jax.random.PRNGKey(0))
+    growth = []
+    for alpha in (0.0, 30.0):
+        state = adversary.init(nominal)._replace(alpha=jnp.asarray(alpha))
+        growth.append(step(keys[0], state, nominal, params, keys[1])[1]["growth"])
     assert growth[1] < 0.5 * growth[0]
 
 
