@@ -129,7 +129,6 @@ def fleet_run(train_once) -> Run:
         "fleet",
         "+experiment=dfl",
         "compare=[mse]",
-        "workload.days=0.5",
         "provision=fleet",
         "provision.horizon=3",
         "predictor.segment_steps=15",

@@ -40,8 +40,9 @@ def mixed(
     """Batches whose rows are imagined with probability `mix` and real otherwise.
 
     `samples` windows are imagined an epoch. A `mix` of 1 is 3D-Learning as published. `noise`: sd
-    in tokens of normal noise that imagined rows get afresh in every step, cut at zero. It brings no
-    law further from the smoothed nominal one than it was from the nominal one (data processing).
+    of normal noise that imagined rows get afresh in every step, as a share of the row's mean
+    demand, cut at zero. By data processing it brings no law further from the smoothed nominal one
+    than it was from the nominal one.
     """
 
     def init(key: Array, data: RobustData) -> Any:
@@ -55,7 +56,9 @@ def mixed(
         real_key, imagined_key, mix_key, dropout_key, noise_key = jax.random.split(key, 5)
         drawn = draw_rows(imagined_key, imagined, batch)
         if noise > 0:
-            drawn = jnp.maximum(drawn + noise * jax.random.normal(noise_key, drawn.shape), 0.0)
+            deviation = noise * jnp.mean(drawn, axis=-1, keepdims=True)
+            drawn = drawn + deviation * jax.random.normal(noise_key, drawn.shape)
+            drawn = jnp.maximum(drawn, 0.0)
         rows = jnp.where(
             jax.random.bernoulli(mix_key, mix, (batch, 1)),
             drawn,

@@ -17,12 +17,15 @@ VERSION = 1  # of what a cell means: raise it when training, test sets or defaul
 
 @dataclass(frozen=True)
 class Cell:
-    """One training: `config` with the method it names, judged on `max_windows` windows a set."""
+    """One training: `config` with the method it names, judged on `max_windows` windows a set.
+
+    None: on all of them.
+    """
 
     setting: str
     architecture: str
     config: TrainConfig
-    max_windows: int
+    max_windows: int | None
 
     @property
     def kind(self) -> MethodKind:

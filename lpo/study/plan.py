@@ -6,7 +6,7 @@ from typing import Any, TypeAlias
 
 from lpo.study.cells import Cell
 from lpo.study.config import StudyConfig, methods_of, training_config
-from lpo.train.config import MethodKind, RobustConfig, TrainConfig
+from lpo.train.config import MethodKind, ProtocolKind, RobustConfig, TrainConfig
 
 CHUNK = 5  # cells a task: few enough to keep all processes busy until the end
 
@@ -40,7 +40,10 @@ def make_cell(
     """The cell of a method, with the study's seeds unless `changes` say otherwise."""
     seeds = {"seed": cfg.seed, "seeds": cfg.seeds}
     config = training_config(cfg, setting, architecture, method, seeds, *changes)
-    return Cell(setting, architecture, _canonical(config), cfg.max_windows)
+    # the published score is a mean over batches of consecutive rows: none may be left out
+    published = config.protocol.name is ProtocolKind.paper
+    most = None if published else cfg.max_windows
+    return Cell(setting, architecture, _canonical(config), most)
 
 
 def tuning_cells(cfg: StudyConfig) -> dict[Tuned, list[Cell]]:

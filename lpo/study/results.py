@@ -105,6 +105,8 @@ def _forecasts(
     """Forecasts of the rules, and those there are of cells and floors."""
     judged = problem._replace(tests=judged_sets(problem))
     forecasts = {(RULE, each.method): each.by_set for each in predict_rules(judged, task, 1)}
+    if timed := forecasts.get((RULE, "time_of_day")):  # nothing says when validation windows were
+        forecasts[RULE, "time_of_day"] = {name: timed[name] for name in problem.tests}
     for group in groups:
         for cell in group.cells:
             if cell.path(cells).is_file() and (by_set := load(cell.path(cells)).by_set):

@@ -13,10 +13,14 @@ from lpo.train.scoring import estimate, score_unit, window_regret
 GAP = 0.08  # of the floor: a shift whose gap is smaller leaves nothing to close
 RULE = "rule"  # architecture of the rules
 FLOOR = ("floor", "target_trained")
-REFERENCES = {  # what every method is compared with; None: DFL-matched of its own architecture
-    "matched": None,
+REFERENCES = {  # what every method is compared with; a name alone: of its own architecture
+    "matched": "dfl_matched",
+    "dfl": "dfl",
+    "gaussian": "gaussian_augmentation",
+    "imagined": "diffusion_augmentation",
     "linear": ("linear_normalised", "dfl"),
     "mean7": (RULE, "mean7_tuned"),
+    "max7": (RULE, "max7_tuned"),
 }
 COMPARED = ("own", "average", "worst")  # measures of the summary that have differences
 
@@ -83,8 +87,8 @@ def set_table(scored: Scored) -> pd.DataFrame:
     """One row a set and cell: mean, both intervals, paired differences, floor, share closed.
 
     `minus_<reference>`: over seeds, negative favours the method. `gap`: (DFL - floor) / floor;
-    `closed`: (DFL - method) / (DFL - floor) where the gap is at least `GAP`. `nr_code`: mean over
-    seeds of the published score.
+    `closed`: (DFL - method) / (DFL - floor) where the gap is at least `GAP`, `closed_matched` the
+    same from DFL-matched. `nr_code`: mean over seeds of the published score.
     """
     problem = scored.problem
     block = block_length(problem.layout.window, problem.protocol.test_stride)
@@ -100,7 +104,7 @@ def set_table(scored: Scored) -> pd.DataFrame:
             if name in codes:
                 row["nr_code"] = float(codes[name].mean())
             if floor is not None:
-                row |= _gap(mine, means.get((key[0], "dfl")), float(floor.sum() / unit.sum()))
+                row |= _gap(key[0], mine, means, float(floor.sum() / unit.sum()))
             rows.append(row)
     return pd.DataFrame(rows)
 
@@ -109,20 +113,35 @@ def _cell(scored: Scored, key: Key) -> dict[str, str]:
     return {"setting": scored.setting, "architecture": key[0], "method": key[1]}
 
 
-def _gap(mine: np.ndarray, dfl: np.ndarray | None, floor: float) -> dict[str, float]:
+def _gap(
+    architecture: str, mine: np.ndarray, means: dict[Key, np.ndarray], floor: float
+) -> dict[str, float]:
     row = {"floor": floor}
-    if dfl is not None:
-        row["gap"] = float(dfl.mean()) / floor - 1.0
-        if row["gap"] >= GAP:
-            row |= _estimate("closed", (dfl - mine) / (dfl.mean() - floor))
+    for label, reference in (("closed", "dfl"), ("closed_matched", "dfl_matched")):
+        start = means.get((architecture, reference))
+        if start is None:
+            continue
+        gap = float(start.mean()) / floor - 1.0
+        if reference == "dfl":
+            row["gap"] = gap
+        if gap >= GAP:
+            row |= _share(label, start - mine, start - floor)
     return row
+
+
+def _share(name: str, part: np.ndarray, whole: np.ndarray) -> dict[str, float]:
+    """Ratio of means over seeds, both [seeds] and paired; its interval is that of the ratio
+    linearised in both (delta method)."""
+    share = part.mean() / whole.mean()
+    return _estimate(name, share + (part - share * whole) / whole.mean())
 
 
 def _differences(prefix: str, key: Key, values: dict[Key, np.ndarray]) -> dict[str, float]:
     """Paired differences of `key` to those of `REFERENCES` that there are, with intervals."""
     row = {}
     for label, reference in REFERENCES.items():
-        other = values.get(reference or (key[0], "dfl_matched"))
+        place = (key[0], reference) if isinstance(reference, str) else reference
+        other = values.get(place)
         if other is not None:
             row |= _estimate(f"{prefix}minus_{label}", values[key] - other)
     return row

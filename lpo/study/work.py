@@ -42,7 +42,7 @@ def score_file(config: TrainConfig) -> str:
     return f"score-{digest(*shared, config.seed, config.seeds)}"
 
 
-def train_score_of(config: TrainConfig, max_windows: int, folder: Path) -> str:
+def train_score_of(config: TrainConfig, max_windows: int | None, folder: Path) -> str:
     """Task: train a score model if it is missing. Raises `TrainingFailed` where that diverges."""
     share_compiled(folder)
     clock = perf_counter()
@@ -156,13 +156,13 @@ def _dfl_params(dfl: Cell, stages: CellStages, setting: Setting, folder: Path) -
     return params
 
 
-def floors_path(config: TrainConfig, max_windows: int, setting: str, folder: Path) -> Path:
+def floors_path(config: TrainConfig, max_windows: int | None, setting: str, folder: Path) -> Path:
     """File of the floors of a setting."""
     shared = (config.workload, config.protocol, config.provision, config.seed, max_windows)
     return folder / f"floors-{setting}-{digest(*shared)}.npz"
 
 
-def fit_floors(config: TrainConfig, max_windows: int, setting: str, folder: Path) -> str:
+def fit_floors(config: TrainConfig, max_windows: int | None, setting: str, folder: Path) -> str:
     """Task: fit the floors of all test sets of a setting, if they are missing.
 
     Trained on every window of a set; kept are the forecasts of those that the cells are judged on.

@@ -172,12 +172,13 @@ class RobustConfig:
     """The experiment's method, and how robust methods are trained (docs/robust.md).
 
     epochs, predictor_steps: of every method that continues DFL, and of DFL-matched. samples, mix:
-    of methods that imagine or corrupt demand; smoothing: normal noise added to imagined demand, in
-    standard deviations of the training demand. sizes: of ambiguity sets by method, each in its own
-    unit, where the default is not wanted; epsilon is that of 3D-Learning. payoff: what an adversary
-    is paid, a window's regret in tokens or as a share of its demand (relative), and whether it may
-    move the whole window or what is seen of it (history). attack_*: of wasserstein_dro
-    and wrm_dro. The rest trains the adversary of 3D-Learning.
+    of methods that imagine or corrupt demand. smoothing: normal noise added to imagined demand, in
+    standard deviations of the training demand, for a window of another size in proportion. sizes:
+    of ambiguity sets by method, each in its own unit, where the default is not wanted; epsilon is
+    that of 3D-Learning. payoff: what an adversary is paid, a window's regret in tokens or as a
+    share of its demand (relative), and whether it may move the whole window or what is seen of it
+    (history). attack_*: of wasserstein_dro and wrm_dro. The rest trains the adversary of
+    3D-Learning.
     """
 
     method: MethodKind = MethodKind.dro_diffusion

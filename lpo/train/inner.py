@@ -119,7 +119,7 @@ def make_inner(method: MethodKind, cfg: RobustConfig, setting: Setting) -> robus
         setting.loss,
         samples=cfg.samples,
         mix=cfg.mix,
-        noise=cfg.smoothing * setting.problem.scaler.sd,
+        noise=cfg.smoothing * setting.problem.scaler.sd / setting.problem.scaler.mean,
         batch=setting.batch,
         shard=setting.shard,
     )

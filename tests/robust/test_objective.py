@@ -135,6 +135,19 @@ def test_relative_loss_of_next_to_no_demand_is_that_of_a_twentieth_of_the_mean()
     assert np.isfinite(quick.jit(jax.grad(lambda x: relative(WEIGHTS, x).sum()))(nothing)).all()
 
 
+def test_level_may_be_left_out_of_the_gradient_of_a_relative_loss():
+    """Then it is that of the loss over a fixed level: the values are the same."""
+    fixed = robust.relative_to_demand(HISTORY, SCALER.mean, through_level=False)
+    x = jnp.asarray(WINDOWS, jnp.float32)
+    found = quick.jit(jax.grad(lambda x: fixed(WEIGHTS, x).sum()))(x)
+    plain = quick.jit(jax.grad(lambda x: HISTORY(WEIGHTS, x).sum()))(x)
+    level = WINDOWS.mean(axis=1, keepdims=True) / SCALER.mean
+    np.testing.assert_allclose(found, plain / level, rtol=1e-5, atol=1e-7)
+    through = robust.relative_to_demand(HISTORY, SCALER.mean)
+    np.testing.assert_allclose(fixed(WEIGHTS, x), through(WEIGHTS, x))
+    assert not np.any(found[:, 6:])  # bins that no pair sees
+
+
 @pytest.mark.parametrize("loss", [DECISION, HISTORY, robust.relative_to_demand(DECISION, 50.0)])
 def test_losses_of_windows_do_not_feel_each_other(loss):
     every = loss(WEIGHTS, jnp.asarray(WINDOWS))

@@ -127,6 +127,14 @@ def test_best_parameters_are_of_the_epoch_that_costs_least_on_validation():
     assert float(state.predictor.best) == after[losses.argmin()] != after[-1]
 
 
+def test_the_predictor_that_is_continued_is_kept_where_no_later_one_does_better():
+    """It starts at the optimum of the validation window, and moves away."""
+    data = robust.RobustData(robust.Windows(ROWS, jnp.full((1, 1), 0.3)))
+    state, metrics = train(AHEAD, jnp.asarray(0.3), data)
+    assert np.all(metrics["validation_loss"] > 0) and np.all(metrics["best_validation_loss"] < 1e-9)
+    assert state.predictor.best == np.float32(0.3) != state.predictor.params
+
+
 def test_batches_of_dfl_matched_are_real_windows_with_dropout():
     """The loss is given a key of its own: not that of the step, which drew the rows."""
 

@@ -57,8 +57,8 @@ def test_variants_cost_what_their_forecasts_do(tiny, tmp_path):
     scores = score_variants(tuned, tmp_path)
     count = len(shifts)
     first, second, diverged, missing = scores[KEY]
-    assert first == pytest.approx((0.1, (0.1 + 0.5 * count) / (1 + count)), rel=1e-5)
-    assert second == pytest.approx((0.2, (0.2 + 0.3 * count) / (1 + count)), rel=1e-5)
+    assert first == pytest.approx((0.1, (0.1 * 0.5**count) ** (1 / (1 + count))), rel=1e-5)
+    assert second == pytest.approx((0.2, (0.2 * 0.3**count) ** (1 / (1 + count))), rel=1e-5)
     assert diverged is not None and np.isnan(diverged.average) and missing is None
 
     choice = choose(scores)

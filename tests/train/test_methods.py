@@ -45,7 +45,7 @@ CONFIG = TrainConfig(
     predictor=PredictorConfig(
         steps=4, segment_steps=4, batch=8, early_stopping=EarlyStoppingKind.shifts
     ),
-    diffusion=DiffusionConfig(space=SpaceKind.log, grid_steps=3, fine_steps=1),
+    diffusion=DiffusionConfig(space=SpaceKind.level, grid_steps=3, fine_steps=1),
     robust=RobustConfig(
         epochs=EPOCHS,
         predictor_steps=STEPS,
@@ -102,7 +102,7 @@ def shifting_score(problem) -> ScoreTrained:
         return jnp.sqrt(sde.variance(t))[:, None] * x + shift
 
     each = jax.tree.map(lambda row: jnp.tile(jnp.float32(row), (SEEDS, 1)), coefs)
-    nominal = robust.Nominal(jnp.zeros((SEEDS, problem.layout.window)), each, windows)
+    nominal = robust.Nominal(jnp.zeros((SEEDS, windows.shape[-1])), each, windows)
     model = diffusion.ScoreModel(lambda key: (), eps)
     return untrained._replace(model=model, nominal=nominal)
 
@@ -135,7 +135,8 @@ def test_dfl_is_trained_for_those_that_follow_it():
 
 
 def test_early_stopping_looks_at_the_validation_part_alone_or_at_as_much_of_each_shift(problem):
-    assert early_stopping_sets(TrainConfig(), problem) is problem.validation
+    alone = PredictorConfig(early_stopping=EarlyStoppingKind.validation)
+    assert early_stopping_sets(TrainConfig(predictor=alone), problem) is problem.validation
     sets = early_stopping_sets(CONFIG, problem)
     shifts = list(problem.validation_shifts.values())
     assert sets.shape == (1 + len(shifts), 128, problem.layout.window)

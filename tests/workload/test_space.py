@@ -5,7 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from lpo.workload import fit_scaler, linear_space, log_space
+from lpo.workload import fit_scaler, level_space, linear_space, log_space
+from tests import quick
 
 TRAIN = np.random.default_rng(0).lognormal(12.0, 0.8, (50, 20))  # tokens; mean about 220 000
 MEAN = TRAIN.mean()
@@ -49,14 +50,15 @@ def test_gradients_are_finite_and_right(space):
     tokens = MEAN * np.array([0.0, 0.01, 1.0, 20.0])
     step = 1e-6 * MEAN
     slope = (space.to_model(tokens + step) - space.to_model(tokens)) / step
-    found = jax.vmap(jax.grad(space.to_model))(jnp.asarray(tokens, jnp.float32))
+    found = quick.jit(jax.vmap(jax.grad(space.to_model)))(jnp.asarray(tokens, jnp.float32))
     np.testing.assert_allclose(found, slope, rtol=1e-4)
 
     x = space.to_model(tokens[1:])
-    back = jax.vmap(jax.grad(space.to_tokens))(jnp.asarray(x, jnp.float32))
+    gradient = quick.jit(jax.vmap(jax.grad(space.to_tokens)))
+    back = gradient(jnp.asarray(x, jnp.float32))
     np.testing.assert_allclose(back * slope[1:], 1.0, rtol=1e-4)  # of inverse functions
     cut = jnp.asarray([-1e3, 1e3] if space is SPACES["log"] else [-1e3])
-    assert not np.any(jax.vmap(jax.grad(space.to_tokens))(cut))
+    assert not np.any(gradient(cut))
 
 
 def test_change_of_level_is_a_shift_of_all_bins_in_log_space():
@@ -67,3 +69,58 @@ def test_change_of_level_is_a_shift_of_all_bins_in_log_space():
         error = np.abs(spread * shift - np.log(level))
         assert np.all(error <= 0.05 * abs(1 / level - 1) / (TRAIN / MEAN))
         assert np.median(error) < 0.1 * abs(np.log(level))
+
+
+LEVEL = level_space(TRAIN)
+OF_LEVELS = TRAIN.mean(axis=1, keepdims=True)
+
+
+def test_level_and_shape_undo_each_other_and_are_standardised():
+    x = LEVEL.to_model(TRAIN)
+    assert x.shape == (50, 21) and LEVEL.extra == 1
+    np.testing.assert_allclose(LEVEL.to_tokens(x), TRAIN)
+    single = LEVEL.to_tokens(LEVEL.to_model(jnp.asarray(TRAIN, jnp.float32)))
+    np.testing.assert_allclose(single, TRAIN, rtol=1e-4)
+    for part in (x[:, :1], x[:, 1:]):
+        assert part.mean() == pytest.approx(0, abs=1e-9) and part.std() == pytest.approx(1)
+    np.testing.assert_array_equal(LEVEL.to_tokens(LEVEL.to_model(np.zeros((1, 20)))), 0)
+
+
+def test_level_of_a_window_is_one_number_and_its_shape_does_not_know_it():
+    """The number moves by log k / spread, up to .005 of the mean, which the level is added to."""
+    x, twice = LEVEL.to_model(TRAIN), LEVEL.to_model(2 * TRAIN)
+    np.testing.assert_allclose(twice[:, 1:], x[:, 1:], atol=1e-9)
+    spread = np.log(0.005 + OF_LEVELS / MEAN).std()
+    error = spread * (twice - x)[:, :1] - np.log(2)
+    assert np.all(np.abs(error) <= 0.005 / 2 / (OF_LEVELS / MEAN))
+    back = LEVEL.to_tokens(x + np.eye(21)[0])
+    np.testing.assert_allclose(back / TRAIN, (back / TRAIN)[:, :1] * np.ones((1, 20)))
+
+
+def test_level_and_shape_are_cut_at_fifty_means_and_at_zero():
+    high = LEVEL.to_tokens(np.concatenate([np.full((1, 1), 1e3), np.zeros((1, 20))], axis=1))
+    np.testing.assert_allclose(high, 50 * MEAN)
+    low = np.concatenate([np.full((1, 1), -1e3), np.ones((1, 20))], axis=1)
+    assert np.all(LEVEL.to_tokens(low) == 0)
+    assert np.all(LEVEL.to_tokens(np.full((1, 21), -1e3)) == 0)
+
+
+def test_gradients_of_level_and_shape_are_finite_and_right():
+    """A change of level there and back is itself; without demand gradients are still finite."""
+
+    @quick.jit
+    def there_and_back(tokens):
+        x, moved = jax.jvp(LEVEL.to_model, (tokens,), (tokens,))
+        return jax.jvp(LEVEL.to_tokens, (x,), (moved,))[1]
+
+    @quick.jit
+    def gradients(tokens):
+        x = LEVEL.to_model(tokens)
+        return [
+            jax.grad(lambda x, f=f: f(x).sum())(at)
+            for f, at in zip(LEVEL[:2], (tokens, x), strict=True)
+        ]
+
+    tokens = jnp.asarray(TRAIN[:1], jnp.float32)
+    np.testing.assert_allclose(there_and_back(tokens), tokens, rtol=1e-3)
+    assert all(np.isfinite(each).all() for each in gradients(0 * tokens))
