@@ -62,7 +62,7 @@ def level_space(train: np.ndarray) -> Space:
     direction of its own, as cheap to an adversary as any other. Levels are cut at `LARGEST` means.
     """
     mean = float(np.mean(train, dtype=np.float64))
-    levels = np.mean(train, axis=-1, dtype=np.float64)
+    levels = np.asarray(train, np.float64).mean(axis=-1)
     logs = np.log(LOWEST + levels / mean)
     centre, spread = float(logs.mean()), float(logs.std())
     shapes = train[levels > 0] / levels[levels > 0, None] - 1.0
