@@ -70,7 +70,7 @@ def test_a_study_trains_once_and_reports_what_there_is(study, tmp_path, monkeypa
     columns = ["architecture", "method", *MEASURES]
     left = read(part, "capacity_summary")[columns]
     expected = summary.loc[~gone, columns].reset_index(drop=True)
-    pd.testing.assert_frame_equal(left, expected)
+    pd.testing.assert_frame_equal(pd.DataFrame(left), expected)
 
 
 def nothing_to_do(function, arguments, workers, say):
