@@ -44,6 +44,7 @@ TINY = [
     "predictor.steps=30",
     "predictor.segment_steps=10",
     "predictor.batch=32",
+    "predictor.early_stopping=validation",  # shifts are those of the first seed of a run
     "diffusion.steps=30",
     "diffusion.segment_steps=10",
     "diffusion.batch=32",

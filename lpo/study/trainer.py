@@ -70,8 +70,8 @@ class CellStages:
         if validated:
             stops = np.array([stop for stop, _ in validated])
             losses = np.array([loss for _, loss in validated])  # [segments, seeds]
-            kept = np.array(last.pop("best_validation_loss"))
-            # 0: the predictor that the method continued
+            # step 0 is the predictor that the method continued, where it may be kept
+            kept = np.array(last.pop("best_validation_loss", losses.min(axis=0)))
             steps_kept = np.where(kept < losses.min(axis=0), 0, stops[losses.argmin(axis=0)])
             last |= {"kept_step": steps_kept.tolist(), "kept_loss": kept.tolist()}
         self.curves[name] = last

@@ -30,7 +30,8 @@ def scores(table: pd.DataFrame, column: str) -> dict[tuple[str, str], float]:
 
 def test_printed_averages_and_maxima_follow_from_the_printed_scores(ours):
     printed = scores(beside_published(ours), "published")
-    for method, average, largest in zip(METHODS, AVERAGES, MAXIMA, strict=True):
+    both = (*AVERAGES[:1], *AVERAGES), (*MAXIMA[:1], *MAXIMA)  # two gradients of 3D
+    for method, average, largest in zip(METHODS, *both, strict=True):
         assert printed[method, "average"] == pytest.approx(average, abs=1e-4)
         assert printed[method, "maximum"] == largest
 
