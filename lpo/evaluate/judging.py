@@ -59,7 +59,12 @@ def forecasts(
     problem = run.problem._replace(tests=tests)
     if cfg.workload is not None:
         problem = problem._replace(clocks=None)  # those of the run's own series, not of another's
-    names = [*applicable_rules(problem, run.task), *run.methods]
+    rules = forecast.applicable_rules(
+        slots=run.task.horizon is not None,
+        fractile=run.task.fractile,
+        clock=problem.clocks is not None,
+    )
+    names = [*rules, *run.methods]
     default = [*DEFAULT_RULES, *run.methods]
     wanted = _chosen("methods", cfg.methods, names, default, dict.fromkeys(names))
     count = run.cfg.seeds if cfg.seeds is None else cfg.seeds
@@ -72,20 +77,6 @@ def forecasts(
             by_set = {test_set: values[:count] for test_set, values in every.by_set.items()}
             predictions.append(Predictions(name, by_set))
     return predictions
-
-
-def applicable_rules(problem: workload.Problem, task: provision.Task) -> list[str]:
-    """Names of the rules that `lpo.forecast.fit_rules` has for a task and the clocks of a problem.
-
-    Those of a quantile need a task of one slot that has a fractile, the one by time of day also
-    the time.
-    """
-    absent = set()
-    if task.fractile is None or task.horizon is not None:
-        absent = {"linear_quantile", "time_of_day"}
-    elif problem.clocks is None:
-        absent = {"time_of_day"}
-    return [name for name in forecast.RULES if name not in absent]
 
 
 def judge(

@@ -11,6 +11,7 @@ from lpo.forecast.mlp import mlp as mlp
 from lpo.forecast.registry import FORECASTERS as FORECASTERS
 from lpo.forecast.rules import RULES as RULES
 from lpo.forecast.rules import Rule as Rule
+from lpo.forecast.rules import applicable_rules as applicable_rules
 from lpo.forecast.rules import fit_rules as fit_rules
 from lpo.forecast.types import Forecaster as Forecaster
 from lpo.forecast.types import Head as Head

@@ -46,6 +46,17 @@ class Rule(NamedTuple):
     predict: Callable[..., Array]
 
 
+def applicable_rules(*, slots: bool, fractile: float | None, clock: bool) -> list[str]:
+    """Names of the rules there are for a task, in the order of `RULES`.
+
+    Those of a quantile need targets without slots and a fractile, the one by time of day also that
+    the time is known.
+    """
+    quantiles = fractile is not None and not slots
+    there = {"linear_quantile": quantiles, "time_of_day": quantiles and clock}
+    return [name for name in RULES if there.get(name, True)]
+
+
 def fit_rules(
     train_history: np.ndarray,
     train_target: np.ndarray,
@@ -119,14 +130,18 @@ def fit_rules(
         "constant_mean": lambda: _constant(float(target.mean())),
         "exp_smoothing": smoothing,
     }
-    if fractile is not None and not slots:
+    there = applicable_rules(slots=slots, fractile=fractile, clock=train_clock is not None)
+    wanted = set(names) & set(there)
+    if fractile is not None and "linear_quantile" in wanted:
         fits["linear_quantile"] = lambda: _of_history(
             fit_linear_quantile(history, target, fractile)
         )
-    rules = [Rule(name, _clockless(forecast(fit()))) for name, fit in fits.items() if name in names]
-    if "oracle" in names:
+    rules = [
+        Rule(name, _clockless(forecast(fit()))) for name, fit in fits.items() if name in wanted
+    ]
+    if "oracle" in wanted:
         rules.insert(0, Rule("oracle", _clockless(lambda history, target: target)))
-    if "time_of_day" in names and fractile is not None and train_clock is not None and not slots:
+    if fractile is not None and train_clock is not None and "time_of_day" in wanted:
         by_hour = fit_time_of_day(train_clock, target, fractile)
         rules.append(Rule("time_of_day", _by_clock(by_hour)))
     return rules

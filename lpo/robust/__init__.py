@@ -46,8 +46,8 @@ from lpo.robust.outer import Nominal as Nominal
 from lpo.robust.outer import RobustData as RobustData
 from lpo.robust.outer import RobustState as RobustState
 from lpo.robust.outer import data_axes as data_axes
-from lpo.robust.outer import nothing_robust as nothing_robust
 from lpo.robust.outer import outer_epochs as outer_epochs
+from lpo.robust.outer import unperturbed as unperturbed
 from lpo.robust.perturbation import wasserstein_dro as wasserstein_dro
 from lpo.robust.perturbation import wrm_dro as wrm_dro
 from lpo.robust.reweighting import reweighted as reweighted

@@ -1,4 +1,4 @@
-"""Empirical risk: MSE, DFL and DFL-matched are one update with other losses and starts."""
+"""Empirical risk: MSE and DFL are one update with other losses; what every method descends by."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -96,15 +96,14 @@ def empirical_risk(
 ) -> Training:
     """Adam with cosine decay on the mean `loss` of random batches of real windows.
 
-    `init(key, params=None)` starts from `params` when given (DFL-matched continues DFL), else from
-    a fresh network. `update` takes `Windows` as data and reports the batch's mean `loss`; `close`
-    scores the validation part and keeps the best parameters seen, which is early stopping.
-    `shard` splits the batches over devices.
+    `init(key)` makes a fresh network. `update` takes `Windows` as data and reports the batch's mean
+    `loss`; `close` scores the validation part and keeps the best parameters seen, which is early
+    stopping. `shard` splits the batches over devices.
     """
     optimiser = adam(learning_rate, steps, weight_decay)
 
-    def init(key: Array, params: Any = None) -> PredictorState:
-        return start_predictor(forecaster.init(key) if params is None else params, optimiser)
+    def init(key: Array) -> PredictorState:
+        return start_predictor(forecaster.init(key), optimiser)
 
     def update(key: Array, state: PredictorState, data: Windows):
         batch_key, dropout_key = jax.random.split(key)

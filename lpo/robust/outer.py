@@ -66,7 +66,7 @@ class Inner(NamedTuple):
     losses: Callable[[Array, Any, RobustData, Any], Array]
 
 
-def nothing_robust(loss: WindowLoss, *, batch: int = 256, shard: Shard = unsharded) -> Inner:
+def unperturbed(loss: WindowLoss, *, batch: int = 256, shard: Shard = unsharded) -> Inner:
     """The inner problem of DFL-matched: real windows as they are."""
 
     def losses(key: Array, params: Any, data: RobustData, context: Any) -> Array:

@@ -6,7 +6,8 @@ from typing import Any, TypeAlias
 
 from lpo.study.cells import Cell
 from lpo.study.config import StudyConfig, methods_of, training_config
-from lpo.train.config import MethodKind, ProtocolKind, RobustConfig, TrainConfig
+from lpo.train.config import SIZED, MethodKind, ProtocolKind, RobustConfig, TrainConfig
+from lpo.train.inner import size_of
 
 CHUNK = 5  # cells a task: few enough to keep all processes busy until the end
 
@@ -102,4 +103,8 @@ def _canonical(config: TrainConfig) -> TrainConfig:
     method = config.robust.method
     if method in (MethodKind.mse, MethodKind.dfl):
         return replace(config, robust=RobustConfig(method=method))
-    return config
+    if method.name not in SIZED:
+        return replace(config, robust=replace(config.robust, sizes={}))
+    # in the cell's name: a default that the code gives would not be
+    sizes = {method.name: size_of(method, config.robust)}
+    return replace(config, robust=replace(config.robust, sizes=sizes))

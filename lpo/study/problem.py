@@ -1,22 +1,25 @@
 """What the cells of a setting are trained and judged on."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from lpo import workload
-from lpo.train.config import ProtocolKind, TrainConfig
-from lpo.train.problem import load_workload, make_protocol
+from lpo.train.config import ProtocolKind, SuiteKind, TrainConfig
+from lpo.train.problem import load_workload, make_problem, make_protocol
 
 VALIDATION = "validation"  # prefix of the sets by which variants and defaults are chosen
 
 
 def problem_of(config: TrainConfig, max_windows: int | None) -> workload.Problem:
     """Training windows, and at most `max_windows` of each set that a cell is judged on."""
-    problem = workload.build(
+    protocol = replace(config.protocol, max_windows=max_windows)
+    if protocol.name is ProtocolKind.lead_time:
+        protocol.suite = SuiteKind.full
+    problem = make_problem(
         load_workload(config.workload),
-        make_protocol(config.protocol, config.provision),
-        seed=config.seed,
-        suite="full" if config.protocol.name is ProtocolKind.lead_time else "standard",
-        max_windows=max_windows,
+        make_protocol(protocol, config.provision),
+        replace(config, protocol=protocol),
     )
     kept = workload.evenly(len(problem.validation), max_windows)
     return problem._replace(validation=problem.validation[kept])

@@ -28,15 +28,16 @@ OVERVIEW = (
 )
 SUMMARY = (
     "own: test part of the service trained on; average, worst: over shifted sets, the worst set "
-    "each seed's own. 95 % t-intervals over seeds; minus_*: paired differences to DFL-matched, the "
-    "linear normalised map and the tuned mean of 7, negative favours the method. floored_*: over "
-    "shifted sets that have a floor, for comparison with the row of the floor. gaps: sets where "
-    f"DFL costs {GAP:.0%} more than the floor; closed_*: shares of that gap."
+    "each seed's own. 95 % t-intervals over seeds; minus_*: paired differences to DFL-matched, "
+    "DFL, Gaussian and diffusion augmentation of the same architecture, DFL of the linear "
+    "normalised map and the tuned mean and maximum of 7, negative favours the method. floored_*: "
+    "over shifted sets that have a floor, for comparison with the row of the floor. gaps: sets "
+    f"where DFL costs {GAP:.0%} more than the floor; closed_*: shares of that gap."
 )
 TRAINING = "Seconds, and the last values of every metric, means over seeds; the epoch kept."
 PUBLISHED = (
-    "Printed scores of 3D-Learning, and ours by the same definition on at most `max_windows` rows "
-    "of sets that are not quite the printed ones (docs/protocols.md); a column an architecture."
+    "Printed scores of 3D-Learning, and ours by the same definition on every row of "
+    "sets that are not quite the printed ones (docs/protocols.md); a column an architecture."
 )
 
 

@@ -209,19 +209,17 @@ def _measures(
 
 def _closed(scored: Scored, key: Key, tests: list[str]) -> dict[str, float]:
     """Gaps of an architecture that are at least `GAP`: how many, and the shares closed."""
-
-    def mean(by_set: BySet, name: str) -> float:
-        return float(ratio_of_sums(by_set[name], scored.units[name]).mean())
-
-    mine, dfl = scored.excess.get(key), scored.excess.get((key[0], "dfl"))
-    if mine is None or dfl is None:
+    mine, start = scored.excess.get(key), (key[0], "dfl")
+    if mine is None or start not in scored.excess:
         return {}
     shares = []
     for name in tests:
         if name in scored.floors:
-            floor, start = mean(scored.floors, name), mean(dfl, name)
-            if start >= (1.0 + GAP) * floor:
-                shares.append((start - mean(mine, name)) / (start - floor))
+            unit = scored.units[name]
+            means = {start: ratio_of_sums(scored.excess[start][name], unit)}
+            floor = float(scored.floors[name].sum() / unit.sum())
+            gap = _gap(key[0], ratio_of_sums(mine[name], unit), means, floor)
+            shares += [gap["closed"]] if "closed" in gap else []
     if not shares:
         return {}
     return {

@@ -2,14 +2,12 @@
 
 from typing import Any
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 from jax import Array
 from jax.sharding import Mesh
 
 from lpo.optim import Training, run, seed_keys
-from lpo.train.stages import stage_key
+from lpo.train.stages import stage_key, start_stage
 
 
 class CellStages:
@@ -45,9 +43,7 @@ class CellStages:
         one_by_one: bool = False,
     ) -> Any:
         """Train a stage to its end; returns the state. Raises `Diverged` as the loop does."""
-        init_keys, step_keys = jnp.moveaxis(jax.vmap(jax.random.split)(self.key(name)), 1, 0)
-        axes = init_axes or (0,) * len(init)
-        state = jax.jit(jax.vmap(training.init, in_axes=(0, *axes)))(init_keys, *init)
+        state, step_keys = start_stage(training, self.key(name), init, init_axes)
         segments = run(
             training,
             step_keys,

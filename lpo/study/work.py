@@ -38,7 +38,8 @@ def needs_score(cell: Cell) -> bool:
 
 def score_file(config: TrainConfig) -> str:
     """Name of the checkpoint of the score model that a cell's imagined demand comes from."""
-    shared = (config.workload, config.protocol, config.provision.name, config.diffusion)
+    decided = (config.provision.name, config.provision.horizon)  # which set a window's length
+    shared = (config.workload, config.protocol, decided, config.diffusion)
     return f"score-{digest(*shared, config.seed, config.seeds)}"
 
 

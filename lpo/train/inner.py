@@ -77,7 +77,7 @@ SIZES: dict[MethodKind, float] = {
 def make_inner(method: MethodKind, cfg: RobustConfig, setting: Setting) -> robust.Inner:
     """The inner problem of `method`, one of `FOLLOWERS` of the configuration."""
     if method is MethodKind.dfl_matched:
-        return robust.nothing_robust(setting.loss, batch=setting.batch, shard=setting.shard)
+        return robust.unperturbed(setting.loss, batch=setting.batch, shard=setting.shard)
     if method in _REWEIGHTED:
         return robust.reweighted(
             _REWEIGHTED[method](size_of(method, cfg)),

@@ -33,6 +33,8 @@ from lpo.train.inner import (
 from lpo.train.problem import make_forecaster
 from lpo.train.stages import Trainer
 
+EARLY_STOPPING_WINDOWS = 128  # of each set, when there are several
+
 
 class Trained(NamedTuple):
     """A trained method: `params` has a leading seed axis; `forecaster` says how to apply them.
@@ -72,19 +74,14 @@ def train_methods(
     """Train the experiment's method and `cfg.compare`, each once, DFL before its followers."""
     wanted = methods_wanted(cfg)
     score = train_score(cfg.diffusion, stages, problem) if wanted & IMAGINING else None
-    setting = make_setting(cfg, cfg.forecast, problem, task, score, stages.mesh)
+    configured = make_setting(cfg, cfg.forecast, problem, task, score, stages.mesh)
     trained: dict[str, Trained] = {}
     players: Players | None = None
     for method in sorted(wanted, key=lambda method: method.value):
+        setting = configured
         if method is MethodKind.linear_normalised:
-            linear = replace(cfg.forecast, name=ForecastKind.linear_normalised)
-            state = train_dfl(
-                cfg, stages, make_setting(cfg, linear, problem, task, None, stages.mesh), method
-            )
-            trained[method.name] = Trained(
-                method_forecaster(method.name, cfg.forecast, problem), state.best
-            )
-            continue
+            network = network_of(method.name, cfg.forecast)
+            setting = make_setting(cfg, network, problem, task, None, stages.mesh)
         start = trained["dfl"].params if method in FOLLOWERS else None
         state = train_method(method, cfg, stages, setting, start)
         best = predictor_of(state).best
@@ -95,13 +92,11 @@ def train_methods(
     return Results(trained, players)
 
 
-def method_forecaster(
-    method: str, cfg: ForecastConfig, problem: workload.Problem
-) -> forecast.Forecaster:
+def network_of(method: str, cfg: ForecastConfig) -> ForecastConfig:
     """The network of a method: the configured one, but for the method that names its own."""
     if method == MethodKind.linear_normalised.name:
-        cfg = replace(cfg, name=ForecastKind.linear_normalised)
-    return make_forecaster(cfg, problem.scaler, problem.layout)
+        return replace(cfg, name=ForecastKind.linear_normalised)
+    return cfg
 
 
 def methods_wanted(cfg: TrainConfig) -> set[MethodKind]:
@@ -138,9 +133,6 @@ def make_setting(
         batch_sharding(mesh),
         one_by_one(network),
     )
-
-
-EARLY_STOPPING_WINDOWS = 128  # of each set, when there are several
 
 
 def one_by_one(network: ForecastConfig) -> bool:

@@ -6,7 +6,8 @@ from lpo import workload
 from lpo.optim import seed_keys
 from lpo.runs import Checkpoints
 from lpo.train.config import TrainConfig
-from lpo.train.methods import Trained, method_forecaster, methods_wanted
+from lpo.train.methods import Trained, methods_wanted, network_of, one_by_one
+from lpo.train.problem import make_forecaster
 
 PREDICTORS = "predictors"
 
@@ -24,12 +25,20 @@ def load_predictors(
     Raises `ValueError` when the parameters are not of this configuration's networks.
     """
     names = sorted(kind.name for kind in methods_wanted(cfg))
-    networks = {name: method_forecaster(name, cfg.forecast, problem) for name in names}
+    networks = {name: network_of(name, cfg.forecast) for name in names}
+    forecasters = {
+        name: make_forecaster(network, problem.scaler, problem.layout)
+        for name, network in networks.items()
+    }
     keys = seed_keys(cfg.seed, cfg.seeds)
     like = {
-        name: jax.eval_shape(jax.vmap(network.init), keys) for name, network in networks.items()
+        name: jax.eval_shape(jax.vmap(forecaster.init), keys)
+        for name, forecaster in forecasters.items()
     }
     found = checkpoints.latest(PREDICTORS, like)
     if found is None:
         return {}
-    return {name: Trained(networks[name], params) for name, params in found[1].items()}
+    return {
+        name: Trained(forecasters[name], params, one_by_one(networks[name]))
+        for name, params in found[1].items()
+    }

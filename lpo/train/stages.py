@@ -56,6 +56,23 @@ def stage_key(keys: Array, name: str) -> Array:
     return jax.vmap(lambda key: jax.random.fold_in(key, crc32(name.encode())))(keys)
 
 
+def start_stage(
+    training: Training,
+    keys: Array,
+    init: tuple[Any, ...] = (),
+    init_axes: tuple[Any, ...] | None = None,
+) -> tuple[Any, Array]:
+    """State of a training before its first step, seeds leading, and the keys [seeds, 2] of its
+    steps.
+
+    `keys`: of the stage. `init`: further arguments of `training.init`, with `init_axes` as in
+    `jax.vmap`, a leading seed axis each where that is None.
+    """
+    init_keys, step_keys = jnp.moveaxis(jax.vmap(jax.random.split)(keys), 1, 0)
+    axes = init_axes or (0,) * len(init)
+    return jax.jit(jax.vmap(training.init, in_axes=(0, *axes)))(init_keys, *init), step_keys
+
+
 @dataclass
 class Stages:
     """The stages of one run, in the order in which they are asked for.
@@ -99,9 +116,7 @@ class Stages:
 
         Raises `TrainingFailed` when a number is not finite.
         """
-        init_keys, step_keys = jnp.moveaxis(jax.vmap(jax.random.split)(self.key(name)), 1, 0)
-        axes = init_axes or (0,) * len(init)
-        state = jax.jit(jax.vmap(training.init, in_axes=(0, *axes)))(init_keys, *init)
+        state, step_keys = start_stage(training, self.key(name), init, init_axes)
         start, found = 0, self.checkpoints.latest(name, state)
         if found is not None:
             start, state = found

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from lpo import provision, workload
+from lpo import forecast, provision, workload
 from lpo.errors import InputError
 from lpo.evaluate.config import EvaluateConfig
-from lpo.evaluate.judging import applicable_rules, forecasts
+from lpo.evaluate.judging import forecasts
 from lpo.evaluate.trained import TrainedRun
 from lpo.train.config import TrainConfig, WorkloadConfig
 from lpo.train.scoring import predict_rules
@@ -37,7 +37,11 @@ def test_names_of_the_rules_are_those_that_are_fitted(made, case, clocked):
     run = trained(made, **CASES[case])
     problem = run.problem if clocked else run.problem._replace(clocks=None)
     fitted = predict_rules(problem._replace(tests={}), run.task, 1)
-    assert applicable_rules(problem, run.task) == [rule.method for rule in fitted]
+    task = run.task
+    names = forecast.applicable_rules(
+        slots=task.horizon is not None, fractile=task.fractile, clock=clocked
+    )
+    assert names == [rule.method for rule in fitted]
 
 
 @pytest.mark.parametrize("case", ["utility", "slots"])

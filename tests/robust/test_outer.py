@@ -1,5 +1,6 @@
 """Outer epochs: what is prepared, what descends and how often, what every seed has of its own."""
 
+from types import SimpleNamespace
 from typing import Any
 
 import jax
@@ -99,13 +100,13 @@ def test_dfl_matched_takes_the_steps_of_dfl():
     """On one window there is nothing to draw: then they are the same training."""
     one = robust.Windows(jnp.full((1, 1), 2.0), jnp.full((1, 1), 2.5))
     state, metrics = train(
-        robust.nothing_robust(square, batch=3), jnp.asarray(0.3), robust.RobustData(one), decay=0.1
+        robust.unperturbed(square, batch=3), jnp.asarray(0.3), robust.RobustData(one), decay=0.1
     )
-    predictor: Any = None  # it would be asked for a start
+    predictor: Any = SimpleNamespace(init=lambda key: jnp.asarray(0.3))
     plain = robust.empirical_risk(
         predictor, square, steps=EPOCHS * STEPS, learning_rate=RATE, weight_decay=0.1
     )
-    reference, step = plain.init(KEYS[0], jnp.asarray(0.3)), quick.jit(plain.update)
+    reference, step = plain.init(KEYS[0]), quick.jit(plain.update)
     for i in range(EPOCHS * STEPS):
         reference, _ = step(jax.random.PRNGKey(i), reference, one)
         if i % STEPS == STEPS - 1:
@@ -142,7 +143,7 @@ def test_batches_of_dfl_matched_are_real_windows_with_dropout():
         return windows[:, 0], key
 
     key = jax.random.PRNGKey(1)
-    rows, dropout = robust.nothing_robust(seen, batch=4000).losses(key, (), DATA, ())
+    rows, dropout = robust.unperturbed(seen, batch=4000).losses(key, (), DATA, ())
     counts = np.bincount(np.asarray(rows, int), minlength=10)
     assert np.abs(counts - 400).max() < 4 * np.sqrt(400 * 0.9)
     assert dropout is not None and not np.array_equal(dropout, key)
