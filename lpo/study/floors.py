@@ -1,7 +1,9 @@
-"""Floors: what a predictor trained on a test set itself would cost on it, cross-validated in time.
+"""Floors: what a predictor that knows the shift would cost on a test set.
 
-A floor is no method, for it sees the service it is judged on; it says how much of the cost of a
-shift there is to win at all. Scored in sample it would be too low: a network remembers its windows.
+It is trained on the set itself, cross-validated in time, or on an earlier part of the same demand
+under the same shift where there is one. A floor is no method, for it sees the service or the shift
+it is judged on; it says how much of the cost of a shift there is to win at all. Scored in sample it
+would be too low: a network remembers its windows.
 """
 
 from collections.abc import Mapping
@@ -17,7 +19,7 @@ from lpo.forecast import Forecaster, decision_forecast, linear_normalised, mlp, 
 from lpo.optim import Training, adam, run, seed_keys
 from lpo.provision import Task, score
 from lpo.robust.empirical import PredictorState, descend, start_predictor, validate
-from lpo.workload import Layout, Scaler, fit_scaler, pairs
+from lpo.workload import SUITE, Layout, Problem, Scaler, cut, fit_scaler, joined, pairs, shifts_of
 
 BLOCKS = 5
 FEWEST = 20  # windows that a block keeps when it loses those near its neighbours
@@ -42,11 +44,20 @@ class Candidate(NamedTuple):
     learning_rate: float
 
 
+class Past(NamedTuple):
+    """Windows [n, window] in tokens that a set's floor may be fitted on: of the same demand under
+    the same shift, but earlier and of other random streams. `train` for Adam, `validation` for
+    early stopping."""
+
+    train: np.ndarray
+    validation: np.ndarray
+
+
 class Floor(NamedTuple):
-    """Cross-validated forecasts of one test set by candidate.
+    """Forecasts of one test set by candidate; those trained on its past are `<name>_on_past`.
 
     `predictions`: tokens [n, pairs] (with a last axis of slots where the task has a horizon), each
-    window's by the model that did not see it. `costs`: mean cost of a decision in the task's unit.
+    window's by a model that did not see it. `costs`: mean cost of a decision in the task's unit.
     `best`: the candidate of least cost, which is the floor.
     """
 
@@ -93,35 +104,67 @@ def _away_from(part: np.ndarray, rows: np.ndarray, apart: int) -> np.ndarray:
     return rows[(rows <= part[0] - apart) | (rows >= part[-1] + apart)]
 
 
+def shifted_pasts(problem: Problem, *, seed: int) -> dict[str, Past]:
+    """Train and validation part under every shift of the suite, by name of the own part's test set.
+
+    The problem's windows must be cut at every bin. `seed`: of the random streams, which are others
+    than those of the test sets.
+    """
+
+    def shifted(part: str, windows: np.ndarray) -> list[np.ndarray]:
+        tokens = joined(windows)
+        shifts = shifts_of(part, tokens, bin_s=problem.protocol.bin_s, seed=seed)
+        return [cut(each, problem.layout, stride=1) for each in (tokens, *shifts.values())]
+
+    train = shifted("floor_train", problem.train)
+    validation = shifted("floor_validation", problem.validation)
+    names = [problem.own, *(f"{problem.own}_{shift}" for shift in SUITE)]
+    return dict(zip(names, map(Past, train, validation), strict=True))
+
+
 def floors(
     sets: Mapping[str, np.ndarray],
     layout: Layout,
     task: Task,
     candidates: Mapping[str, Candidate],
+    pasts: Mapping[str, Past] | None = None,
     **options: Any,
 ) -> dict[str, Floor | None]:
     """Floors of test sets: candidates trained on each set itself, in five folds of time.
 
     sets: windows [n, window] in tokens by set, cut at every bin and in order of time. candidates:
-    forecasters by name, such as `usual_candidates`. options: of `cross_validate`, which says what
-    is raised.
+    forecasters by name, such as `usual_candidates`. pasts: of some of the sets; their candidates
+    are trained on these as well. options: of `cross_validate`, which says what is raised.
 
-    Returns None for a set of too few windows (`blocked_folds`). The best of several candidates is
-    chosen by the cost that is reported, which makes a floor slightly low.
+    Returns None for a set of too few windows (`blocked_folds`) that has no past. The best of
+    several candidates is chosen by the cost that is reported, which makes a floor slightly low.
     """
-    folds = {name: blocked_folds(len(windows), layout.window) for name, windows in sets.items()}
-    fitted = {name: split for name, split in folds.items() if split is not None}
-    if not fitted:
-        return dict.fromkeys(sets)
-    predictions = {
-        name: cross_validate(sets, fitted, layout, task, candidate, **options)
-        for name, candidate in candidates.items()
+    blocked = {name: blocked_folds(len(windows), layout.window) for name, windows in sets.items()}
+    folds = {name: split for name, split in blocked.items() if split is not None}
+    known = {
+        name: past for name, past in (pasts or {}).items() if name in sets and all(map(len, past))
     }
-    best: dict[str, Floor | None] = dict.fromkeys(sets)
-    for name in fitted:
-        by_candidate = {candidate: by_set[name] for candidate, by_set in predictions.items()}
-        best[name] = _best_of(by_candidate, sets[name], layout, task)
-    return best
+    with_past = {name: np.concatenate([*past, sets[name]]) for name, past in known.items()}
+    after = {name: [_after(past, len(sets[name]))] for name, past in known.items()}
+    predictions: dict[str, dict[str, np.ndarray]] = {name: {} for name in sets}
+    for label, candidate in candidates.items():
+        for which, data, split in ((label, sets, folds), (f"{label}_on_past", with_past, after)):
+            if split:
+                fitted = cross_validate(data, split, layout, task, candidate, **options)
+                for name, values in fitted.items():
+                    predictions[name][which] = values
+    return {
+        name: _best_of(found, sets[name], layout, task) if found else None
+        for name, found in predictions.items()
+    }
+
+
+def _after(past: Past, count: int) -> Fold:
+    """Rows of a past and of `count` windows after it, all in one array."""
+    train, validation = len(past.train), len(past.validation)
+    ends = np.cumsum([0, train, validation, count])
+    train, validation, held_out = map(np.arange, ends[:-1], ends[1:])
+    return Fold(held_out, validation, train)
 
 
 def cross_validate(
@@ -137,7 +180,7 @@ def cross_validate(
     weight_decay: float = 1e-4,
     seed: int = 0,
 ) -> dict[str, np.ndarray]:
-    """Forecasts of every window by the model of the fold that holds it out.
+    """Forecasts of the windows held out, each by the model of its fold.
 
     The folds of all sets are trained side by side in one compiled program, as seeds are elsewhere.
     What is forecast for a set does not depend on the other sets, but for rounding.
@@ -145,12 +188,13 @@ def cross_validate(
     **Arguments:**
 
     - `sets`: windows [n, window] in tokens by set.
-    - `folds`: of the sets to forecast; the parts held out, one after another, are the whole set.
+    - `folds`: of the sets to forecast.
     - `steps`, `batch`, `weight_decay`: of Adam with cosine decay, on the decision loss.
     - `segment_steps`: steps between the validations, of which the best is kept.
     - `seed`: of starts and batches; fold `k` of every set has the key of `seed + k`.
 
-    **Returns:** decision forecasts of each set of `folds`, tokens [n, pairs].
+    **Returns:** decision forecasts of each set of `folds`, tokens [n, pairs], of the parts held
+    out one after another.
 
     **Raises:** `InputError` for a training part without variation; `lpo.optim.Diverged`.
     """

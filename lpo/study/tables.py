@@ -6,15 +6,16 @@ import numpy as np
 import pandas as pd
 
 from lpo import provision, workload
-from lpo.provision import block_length, ratio_of_sums, seed_interval
+from lpo.provision import block_interval, block_length, ratio_of_sums, seed_interval
 from lpo.study.problem import VALIDATION, judged_sets
 from lpo.train.scoring import estimate, score_unit, window_regret
 
 GAP = 0.08  # of the floor: a shift whose gap is smaller leaves nothing to close
 RULE = "rule"  # architecture of the rules
 FLOOR = ("floor", "target_trained")
+MATCHED = "dfl_matched"
 REFERENCES = {  # what every method is compared with; a name alone: of its own architecture
-    "matched": "dfl_matched",
+    "matched": MATCHED,
     "dfl": "dfl",
     "gaussian": "gaussian_augmentation",
     "imagined": "diffusion_augmentation",
@@ -86,7 +87,8 @@ def _nr_code(by_set: BySet, problem: workload.Problem, task: provision.Task) -> 
 def set_table(scored: Scored) -> pd.DataFrame:
     """One row a set and cell: mean, both intervals, paired differences, floor, share closed.
 
-    `minus_<reference>`: over seeds, negative favours the method. `gap`: (DFL - floor) / floor;
+    `minus_<reference>`: over seeds, negative favours the method; of DFL-matched also over windows,
+    the mean of the seeds. `gap`: (DFL - floor) / floor;
     `closed`: (DFL - method) / (DFL - floor) where the gap is at least `GAP`, `closed_matched` the
     same from DFL-matched. `nr_code`: mean over seeds of the published score.
     """
@@ -100,6 +102,10 @@ def set_table(scored: Scored) -> pd.DataFrame:
         for key, mine in means.items():
             row: dict[str, Any] = _cell(scored, key) | {"test_set": name, "windows": len(unit)}
             row |= estimate("mean", excess[key], unit, block) | _differences("", key, means)
+            if (key[0], MATCHED) in excess:
+                over = (excess[key] - excess[key[0], MATCHED]).mean(axis=0)
+                low, high = block_interval(over, unit, block=block)
+                row |= {"minus_matched_window_low": low, "minus_matched_window_high": high}
             codes = scored.nr_code.get(key, {})
             if name in codes:
                 row["nr_code"] = float(codes[name].mean())
@@ -117,7 +123,7 @@ def _gap(
     architecture: str, mine: np.ndarray, means: dict[Key, np.ndarray], floor: float
 ) -> dict[str, float]:
     row = {"floor": floor}
-    for label, reference in (("closed", "dfl"), ("closed_matched", "dfl_matched")):
+    for label, reference in (("closed", "dfl"), ("closed_matched", MATCHED)):
         start = means.get((architecture, reference))
         if start is None:
             continue

@@ -12,7 +12,7 @@ from lpo import diffusion, provision, robust, workload
 from lpo.optim import Diverged
 from lpo.runs import Checkpoints, environment
 from lpo.study.cells import Cell, Outcome, digest, save
-from lpo.study.floors import floors, usual_candidates
+from lpo.study.floors import floors, shifted_pasts, usual_candidates
 from lpo.study.plan import Group
 from lpo.study.problem import judged_sets, problem_of
 from lpo.study.trainer import CellStages
@@ -29,6 +29,8 @@ from lpo.train.methods import (
 from lpo.train.problem import make_task
 from lpo.train.scoring import predict
 from lpo.train.stages import TrainingFailed
+
+FLOORS = 2  # of what a floor means: raise it when candidates or their training change
 
 
 def needs_score(cell: Cell) -> bool:
@@ -159,14 +161,15 @@ def _dfl_params(dfl: Cell, stages: CellStages, setting: Setting, folder: Path) -
 
 def floors_path(config: TrainConfig, max_windows: int | None, setting: str, folder: Path) -> Path:
     """File of the floors of a setting."""
-    shared = (config.workload, config.protocol, config.provision, config.seed, max_windows)
+    shared = (FLOORS, config.workload, config.protocol, config.provision, config.seed, max_windows)
     return folder / f"floors-{setting}-{digest(*shared)}.npz"
 
 
 def fit_floors(config: TrainConfig, max_windows: int | None, setting: str, folder: Path) -> str:
     """Task: fit the floors of all test sets of a setting, if they are missing.
 
-    Trained on every window of a set; kept are the forecasts of those that the cells are judged on.
+    Trained on every window of a set, and on the past of the own part's shifts; kept are the
+    forecasts of the windows that the cells are judged on.
     """
     path = floors_path(config, max_windows, setting, folder)
     if path.is_file():
@@ -175,7 +178,8 @@ def fit_floors(config: TrainConfig, max_windows: int | None, setting: str, folde
     clock = perf_counter()
     problem = problem_of(config, None)
     task = make_task(config.provision, problem, throw=False)
-    found = floors(problem.tests, problem.layout, task, usual_candidates(problem.layout))
+    pasts = shifted_pasts(problem, seed=config.seed)
+    found = floors(problem.tests, problem.layout, task, usual_candidates(problem.layout), pasts)
     by_set = {
         name: floor.predictions[floor.best][workload.evenly(len(problem.tests[name]), max_windows)]
         for name, floor in found.items()

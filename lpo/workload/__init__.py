@@ -25,11 +25,13 @@ from lpo.workload.space import log_space as log_space
 from lpo.workload.splits import Split as Split
 from lpo.workload.splits import temporal_split as temporal_split
 from lpo.workload.suite import SUITE as SUITE
+from lpo.workload.suite import shifts_of as shifts_of
 from lpo.workload.synthetic import synthetic as synthetic
 from lpo.workload.windows import Layout as Layout
 from lpo.workload.windows import Scaler as Scaler
 from lpo.workload.windows import cut as cut
 from lpo.workload.windows import fit_scaler as fit_scaler
+from lpo.workload.windows import joined as joined
 from lpo.workload.windows import pairs as pairs
 from lpo.workload.windows import standardise as standardise
 from lpo.workload.windows import unstandardise as unstandardise

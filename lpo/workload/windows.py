@@ -42,6 +42,11 @@ def cut(tokens: np.ndarray, layout: Layout, stride: int) -> np.ndarray:
     return view.astype(np.float32)
 
 
+def joined(windows: np.ndarray) -> np.ndarray:
+    """Tokens [bins] that windows [n >= 1, window] were cut from at every bin: `cut` undone."""
+    return np.concatenate([windows[:, 0], windows[-1, 1:]])
+
+
 def pairs(windows: Any, layout: Layout) -> tuple[Any, Any]:
     """History [..., pairs, context] and target of windows [..., window], in tokens.
 

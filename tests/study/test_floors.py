@@ -14,9 +14,11 @@ from lpo.study.floors import (
     Candidate,
     Floor,
     Fold,
+    Past,
     blocked_folds,
     cross_validate,
     floors,
+    shifted_pasts,
     usual_candidates,
 )
 
@@ -114,6 +116,38 @@ def test_too_few_windows_have_no_floor(fits):
     # a block needs twice two windows' bins beside its FEWEST: 5 (2 * 8 + 20)
     assert blocked_folds(179, 8) is None and blocked_folds(180, 8) is not None
     assert floors({"short": cut(NOISE[:100])}, LAYOUT, TASK, {"linear": LINEAR}) == {"short": None}
+
+
+def test_the_past_of_a_set_sets_its_floor_where_the_set_itself_is_too_short(fits):
+    t = np.arange(500)
+    tones = 1e5 * (3 + np.sin(0.7 * t) + 0.8 * np.sin(1.9 * t + 1))
+    past = Past(cut(tones[:300]), cut(tones[300:400]))
+    short = cut(tones[400:])
+    options = {"steps": 200, "batch": 64}
+    found = floors({"short": short}, LAYOUT, TASK, {"linear": LINEAR}, {"short": past}, **options)
+    floor = found["short"]
+    assert floor is not None and list(floor.costs) == ["linear_on_past"]
+    assert floor.predictions["linear_on_past"].shape == (len(short), LAYOUT.pairs)
+    assert floor.costs["linear_on_past"] < 100  # the next bin is a weighted mean of the last
+
+
+def test_the_past_of_a_shift_is_shifted_alike_by_other_draws():
+    protocol = workload.lead_time(bin_s=60.0, context=6, lead=2)
+    problem = workload.build(workload.synthetic(seed=0, days=4), protocol, seed=3, suite="full")
+    pasts = shifted_pasts(problem, seed=3)
+    own = problem.own
+    assert set(pasts) <= set(problem.tests) and len(pasts) == len(workload.SUITE) + 1
+    for part in (0, 1):
+        plain = (problem.train, problem.validation)[part]
+        np.testing.assert_array_equal(pasts[own][part], plain)
+        np.testing.assert_allclose(pasts[f"{own}_level_2"][part], 2 * plain, rtol=1e-6)
+        noise = pasts[f"{own}_overdispersion_0.6"][part][:, 0] / plain[:, 0]
+        assert np.std(np.log(noise)) == pytest.approx(0.6, rel=0.1)
+    noisy = [*pasts[f"{own}_overdispersion_0.6"], problem.tests[f"{own}_overdispersion_0.6"]]
+    plain = [*pasts[own], problem.tests[own]]
+    noises = [np.log(a[:1000, 0] / b[:1000, 0]) for a, b in zip(noisy, plain, strict=True)]
+    for one, other in itertools.combinations(noises, 2):
+        assert abs(np.corrcoef(one, other)[0, 1]) < 4 / np.sqrt(1000)
 
 
 def test_a_set_has_the_same_forecasts_alone_and_beside_larger_sets(fits):

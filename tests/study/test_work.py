@@ -105,7 +105,7 @@ def test_a_score_model_that_diverges_is_named(tiny, tmp_path, monkeypatch):
 def test_floors_are_kept_for_the_windows_that_are_judged(tiny, tmp_path, monkeypatch):
     """A floor that knows every target has no regret on any of them."""
 
-    def of_oracle(sets, layout, task, candidates):
+    def of_oracle(sets, layout, task, candidates, pasts):
         targets = {name: workload.pairs(windows, layout)[1] for name, windows in sets.items()}
         few = {name for name, windows in sets.items() if len(windows) < 100}
         return {

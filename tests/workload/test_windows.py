@@ -6,7 +6,16 @@ import numpy as np
 import pytest
 
 from lpo.errors import InputError
-from lpo.workload.windows import Layout, Scaler, cut, fit_scaler, pairs, standardise, unstandardise
+from lpo.workload.windows import (
+    Layout,
+    Scaler,
+    cut,
+    fit_scaler,
+    joined,
+    pairs,
+    standardise,
+    unstandardise,
+)
 
 LAYOUTS = [Layout(28, 7, 1), Layout(40, 30, 10), Layout(12, 4, 3)]
 
@@ -25,6 +34,13 @@ def test_windows_are_the_bins_they_say(layout, stride):
 def test_a_series_shorter_than_a_window_gives_none():
     assert cut(np.ones(27), Layout(28, 7, 1), 1).shape == (0, 28)
     assert cut(np.ones(28), Layout(28, 7, 1), 28).shape == (1, 28)
+
+
+def test_windows_at_every_bin_hold_the_series():
+    tokens = np.arange(20.0)
+    windows = cut(tokens, Layout(window=8, context=6, lead=2), 1)
+    np.testing.assert_array_equal(joined(windows), tokens)
+    np.testing.assert_array_equal(joined(windows[:1]), tokens[:8])
 
 
 def test_windows_are_a_copy():
