@@ -67,7 +67,7 @@ class GuidanceSettings(NamedTuple):
 
     epsilon: float = 1.0
     slack: float = 1.1
-    fine_only: bool = True
+    fine_only: bool = False
     lookahead: int = 4
     max_shift: float = 3.0
     paths: int = 512

@@ -17,8 +17,9 @@ README = """# Tables of the study
     {command}
 
 Commit `{commit}`, {date}; {device}, JAX {jax}. Numbers have five significant digits, in tables by
-test set four. There `<name>_half` is half the width of the 95 % t-interval over seeds, and `floor`
-and `gap` stand in the rows of DFL.
+test set four. There `<name>_half` is half the width of the 95 % t-interval over seeds,
+`<name>_window_half` of the block bootstrap over windows; `floor` and `gap` stand in the rows of
+DFL.
 """
 
 
@@ -57,6 +58,9 @@ def compact(table: pd.DataFrame) -> pd.DataFrame:
         if name in table:
             columns[name] = table[name]
             columns[f"{name}_half"] = (table[f"{name}_high"] - table[f"{name}_low"]) / 2
+    if "minus_matched_window_low" in table:
+        ends = table["minus_matched_window_high"], table["minus_matched_window_low"]
+        columns["minus_matched_window_half"] = (ends[0] - ends[1]) / 2
     for name in ("floor", "gap"):
         if name in table:  # the same for all methods of an architecture
             columns[name] = table[name].where(table["method"] == "dfl")
