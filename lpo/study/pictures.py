@@ -11,7 +11,7 @@ WORDS = {"average": "Average over shifted sets", "worst": "Worst shifted set"}
 CAPTION = (
     "Means over seeds with 95 % t-intervals. Rules that cost more than every method are left out."
 )
-FLOORED = " Over sets that have a floor; dashed: predictors trained on each set, cross-validated."
+FLOORED = " Over sets that have a floor; dashed: predictors that know the shift."
 
 
 def summary_pictures(summary: pd.DataFrame, label: str) -> dict[str, Picture]:

@@ -23,7 +23,8 @@ REFERENCES = {  # what every method is compared with; a name alone: of its own a
     "mean7": (RULE, "mean7_tuned"),
     "max7": (RULE, "max7_tuned"),
 }
-COMPARED = ("own", "average", "worst")  # measures of the summary that have differences
+# measures of the summary that have differences; methods are chosen by the last
+COMPARED = ("own", "average", "worst", "validation_average")
 
 Key: TypeAlias = tuple[str, str]
 """Architecture and method."""
