@@ -27,12 +27,13 @@ OVERVIEW = (
     f"{workload.FEW_WINDOWS} windows do not count."
 )
 SUMMARY = (
-    "own: test part of the service trained on; average, worst: over shifted sets, the worst set "
-    "each seed's own; validation_average: over the validation part and its shifts. 95 % t-intervals "
-    "over seeds; minus_*: paired differences to DFL-matched, DFL, Gaussian and diffusion "
-    "augmentation of the same architecture, DFL of the linear normalised map and the tuned mean and "
-    "maximum of 7, negative favours the method. floored_*: over shifted sets that have a floor, for "
-    f"comparison with the row of the floor. gaps: sets where DFL costs {GAP:.0%} more than the floor; closed_*: shares of that gap."
+    "own: test part of the service trained on; average, worst: over shifted sets, the worst "
+    "set each seed's own; validation_average: over the validation part and its shifts. 95 % "
+    "t-intervals over seeds; minus_*: paired differences to DFL-matched, DFL, Gaussian and "
+    "diffusion augmentation of the same architecture, DFL of the linear normalised map and "
+    "the tuned mean and maximum of 7, negative favours the method. floored_*: over shifted "
+    "sets that have a floor, for comparison with the row of the floor. gaps: sets where DFL "
+    f"costs {GAP:.0%} more than the floor; closed_*: shares of that gap."
 )
 TRAINING = "Seconds, and the last values of every metric, means over seeds; the epoch kept."
 PUBLISHED = (
