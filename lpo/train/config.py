@@ -177,8 +177,8 @@ class RobustConfig:
     of ambiguity sets by method, each in its own unit, where the default is not wanted; epsilon is
     that of 3D-Learning. payoff: what an adversary is paid, a window's regret in tokens or as a
     share of its demand (relative), and whether it may move the whole window or what is seen of it
-    (history). attack_*: of wasserstein_dro and wrm_dro. The rest trains the adversary of
-    3D-Learning.
+    (history). cutout_block: cut one block of bins, to the largest demand, not single bins.
+    attack_*: of wasserstein_dro and wrm_dro. The rest trains the adversary of 3D-Learning.
     """
 
     method: MethodKind = MethodKind.dro_diffusion
@@ -191,6 +191,7 @@ class RobustConfig:
     smoothing: float = 0.0
     payoff: PayoffKind = PayoffKind.regret
     guide_fine_only: bool = False
+    cutout_block: bool = False
     attack_steps: int = 5
     attack_targets: bool = False
     inner_steps: int = 10

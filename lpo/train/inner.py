@@ -87,7 +87,7 @@ def make_inner(method: MethodKind, cfg: RobustConfig, setting: Setting) -> robus
         )
     if method in AUGMENTING:
         return robust.augmented(
-            _corruption(method, size_of(method, cfg), setting.problem),
+            _corruption(method, cfg, size_of(method, cfg), setting.problem),
             setting.loss,
             mix=cfg.mix,
             batch=setting.batch,
@@ -206,12 +206,16 @@ _REWEIGHTED: dict[MethodKind, Callable[[float], robust.Divergence]] = {
 }
 
 
-def _corruption(method: MethodKind, size: float, problem: workload.Problem) -> robust.Corrupt:
+def _corruption(
+    method: MethodKind, cfg: RobustConfig, size: float, problem: workload.Problem
+) -> robust.Corrupt:
     """What an augmentation does to a window; noise is in shares of the largest training demand."""
     largest = float(problem.train.max())
     if method is MethodKind.gaussian_augmentation:
         return robust.gaussian(largest, amplitude=size)
     if method is MethodKind.cutout_augmentation:
+        if cfg.cutout_block:
+            return robust.cutout_block(largest, share=size)
         return robust.cutout_points(probability=size)
     if method is MethodKind.perlin_augmentation:
         bins = problem.protocol.train_stride * (len(problem.train) - 1) + problem.layout.window

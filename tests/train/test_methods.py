@@ -1,6 +1,7 @@
 """Every method trains: from its name to its inner problem, the same steps for all that follow."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import jax
@@ -26,7 +27,7 @@ from lpo.train.config import (
     SpaceKind,
     TrainConfig,
 )
-from lpo.train.inner import ScoreTrained
+from lpo.train.inner import ScoreTrained, make_inner
 from lpo.train.methods import (
     early_stopping_sets,
     make_setting,
@@ -125,6 +126,20 @@ def test_every_method_trains_and_all_that_follow_dfl_take_the_same_steps(problem
             gaps = jax.tree.map(lambda a, b: float(abs(a - b).max()), predictor.params, start)
             assert 0 < max(jax.tree.leaves(gaps)) <= 1.1 * RATE * steps
         assert ("path_kl" in metrics) == (method in IMAGINING - {MethodKind.diffusion_augmentation})
+
+
+@pytest.mark.parametrize("block", [False, True])
+def test_cutout_is_of_single_bins_at_zero_or_of_a_block_at_the_maximum(problem, block):
+    config = RobustConfig(mix=1.0, cutout_block=block, sizes={"cutout_augmentation": 0.5})
+    setting: Any = SimpleNamespace(
+        problem=problem, batch=64, shard=lambda rows: rows, loss=lambda params, rows, key: rows
+    )
+    inner = make_inner(MethodKind.cutout_augmentation, config, setting)
+    data = robust.RobustData(robust.Windows(jnp.asarray(problem.train), jnp.zeros((0, 8))))
+    rows = np.asarray(inner.losses(jax.random.PRNGKey(0), (), data, ()))
+    cut = rows == (problem.train.max() if block else 0.0)
+    assert cut.mean() == pytest.approx(0.5, abs=0.1)
+    assert np.all(cut.sum(axis=1) >= rows.shape[1] // 2) == block
 
 
 def test_dfl_is_trained_for_those_that_follow_it():
