@@ -31,7 +31,7 @@ class PartConfig:
     """A part of the study: every method on every architecture in every setting.
 
     settings, architectures, methods: names; methods `null` stands for all, and DFL is always one of
-    them, because the others are compared with it. floors: whether target-trained floors are fitted.
+    them, because the others are compared with it. floors: whether floors are fitted.
     """
 
     settings: list[str] = field(default_factory=list)

@@ -77,11 +77,13 @@ def usual_candidates(layout: Layout) -> dict[str, Candidate]:
 
 
 def blocked_folds(count: int, window: int) -> list[Fold] | None:
-    """Folds of `count` windows of `window` bins each, cut at every bin and in order of time.
+    """Folds of `count` windows of `window` bins each, in order of time and at most one a bin.
 
     Each of five blocks of time is held out once. The next one, cyclically, validates and the others
     train, less the windows with fewer than `window` bins between them and a part before: those of
     both near the held-out block, then those of the training part near the validation part.
+
+    Windows are taken to begin at every bin; where they are further apart, so are the parts.
 
     None when there are too few windows: fewer than `BLOCKS (2 window + FEWEST)`, where a block less
     those near one of its ends could fall below `FEWEST`.
@@ -107,13 +109,16 @@ def _away_from(part: np.ndarray, rows: np.ndarray, apart: int) -> np.ndarray:
 def shifted_pasts(problem: Problem, *, seed: int) -> dict[str, Past]:
     """Train and validation part under every shift of the suite, by name of the own part's test set.
 
-    The problem's windows must be cut at every bin. `seed`: of the random streams, which are others
-    than those of the test sets.
+    None for protocols that do not cut their windows at every bin. `seed`: of the random streams,
+    which are others than those of the test sets.
     """
+    protocol = problem.protocol
+    if (protocol.train_stride, protocol.test_stride) != (1, 1):
+        return {}
 
     def shifted(part: str, windows: np.ndarray) -> list[np.ndarray]:
         tokens = joined(windows)
-        shifts = shifts_of(part, tokens, bin_s=problem.protocol.bin_s, seed=seed)
+        shifts = shifts_of(part, tokens, bin_s=protocol.bin_s, seed=seed)
         return [cut(each, problem.layout, stride=1) for each in (tokens, *shifts.values())]
 
     train = shifted("floor_train", problem.train)
@@ -132,7 +137,7 @@ def floors(
 ) -> dict[str, Floor | None]:
     """Floors of test sets: candidates trained on each set itself, in five folds of time.
 
-    sets: windows [n, window] in tokens by set, cut at every bin and in order of time. candidates:
+    sets: windows [n, window] in tokens by set, in order of time, at most one a bin. candidates:
     forecasters by name, such as `usual_candidates`. pasts: of some of the sets; their candidates
     are trained on these as well. options: of `cross_validate`, which says what is raised.
 

@@ -36,7 +36,7 @@ class Scored(NamedTuple):
     """A setting with the regrets of everything that was judged in it.
 
     `excess`: regret [seeds, n] by set; rules have one seed. `floors`: the same [1, n] of the best
-    cross-validated predictor trained on that set. `units`: what regret is divided by, [n].
+    predictor that knows the shift, of sets that have one. `units`: what regret is divided by, [n].
     `nr_code`: the published score [seeds] by test set, where the task is normalised.
     """
 
@@ -70,7 +70,10 @@ def score_setting(
         {key: regrets(by_set) for key, by_set in forecasts.items()},
         regrets(floors),
         {name: score_unit(windows, problem, task) for name, windows in sets.items()},
-        {key: _nr_code(by_set, problem, task) for key, by_set in forecasts.items()}
+        {
+            key: _nr_code(by_set, problem, task)
+            for key, by_set in (forecasts | {FLOOR: floors}).items()
+        }
         if task.normalised
         else {},
     )
@@ -78,15 +81,15 @@ def score_setting(
 
 def _nr_code(by_set: BySet, problem: workload.Problem, task: provision.Task) -> BySet:
     scores = {}
-    for name, windows in problem.tests.items():
-        _, target = workload.pairs(windows.astype(np.float64), problem.layout)
+    for name in problem.tests.keys() & by_set.keys():
+        _, target = workload.pairs(problem.tests[name].astype(np.float64), problem.layout)
         each = [provision.score(task, values, target).nr_code for values in by_set[name]]
         scores[name] = np.array(each, np.float64)  # NaN where there is none
     return scores
 
 
 def set_table(scored: Scored) -> pd.DataFrame:
-    """One row a set and cell: mean, both intervals, paired differences, floor, share closed.
+    """One row a set and cell, or floor: mean, both intervals, paired differences, share closed.
 
     `minus_<reference>`: over seeds, negative favours the method; of DFL-matched also over windows,
     the mean of the seeds. `gap`: (DFL - floor) / floor;
@@ -97,7 +100,8 @@ def set_table(scored: Scored) -> pd.DataFrame:
     block = block_length(problem.layout.window, problem.protocol.test_stride)
     rows = []
     for name, unit in scored.units.items():
-        excess = {key: by_set[name] for key, by_set in scored.excess.items() if name in by_set}
+        judged = scored.excess | {FLOOR: scored.floors}
+        excess = {key: by_set[name] for key, by_set in judged.items() if name in by_set}
         means = {key: ratio_of_sums(values, unit) for key, values in excess.items()}
         floor = scored.floors.get(name)
         for key, mine in means.items():

@@ -81,14 +81,16 @@ def expect(row: dict[Any, Any], **values: float) -> None:
 
 def test_a_cell_on_a_set(scored):
     table = set_table(scored)
-    assert len(table) == 4 * len(COUNTS) + 2
+    assert len(table) == 4 * len(COUNTS) + 2 + 3  # validation sets of one, floors of three
     row = row_of(table, architecture="mlp", method="kl_dro", test_set="a")
     expect(row, windows=100, mean=0.5, seed_low=0.5 - 0.3 * T95, seed_high=0.5 + 0.3 * T95)
     expect(row, window_low=0.5, window_high=0.5)  # every window costs the same share
     # seed by seed -0.1 and +0.3
     expect(row, minus_matched=0.1, minus_matched_low=0.1 - 0.2 * T95, minus_mean7=0.0)
+    expect(row, minus_matched_window_low=0.1, minus_matched_window_high=0.1)
     # DFL .5, floor .1; seeds close (.4 - .2) / .4 and (.6 - .8) / .4
     expect(row, floor=0.1, gap=4.0, closed=0.0, closed_high=0.5 * T95)
+    expect(row_of(table, architecture="floor", test_set="a"), mean=0.1)
     assert "minus_linear" not in table, "there is no linear normalised map here"
 
 
