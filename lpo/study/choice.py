@@ -18,13 +18,13 @@ from lpo.train.scoring import score_unit, window_regret
 from lpo.workload import Problem
 
 VARIANTS = (
-    "Scores on the validation part, and means over it and its shifts, by which one is chosen; none "
-    "for variants that diverged or are missing."
+    "Scores on the validation part, and geometric means over it and its shifts, by which one is "
+    "chosen; none for variants that diverged or are missing."
 )
 
 
 class VariantScore(NamedTuple):
-    """Score on the validation part, and its mean over that and its shifts; means over seeds.
+    """Score on the validation part, and its geometric mean over that and its shifts.
 
     NaN for a variant that diverged.
     """
@@ -93,7 +93,7 @@ def variant_table(
             "method": method,
             "variant": " ".join(_overrides(cfg.tuning.variants[method][place])),
             "validation": np.nan if score is None else score.validation,
-            "validation_average": np.nan if score is None else score.average,
+            "validation_geometric_mean": np.nan if score is None else score.average,
             "chosen": choice[architecture, method] == place,
         }
         for (architecture, method), variants in scores.items()

@@ -64,14 +64,14 @@ SIZES: dict[MethodKind, float] = {
     MethodKind.cvar_dro: 0.6,
     MethodKind.chi_square_dro: 0.1,
     MethodKind.wasserstein_dro: 0.05,
-    MethodKind.wrm_dro: 1.0,
-    MethodKind.gaussian_augmentation: 0.2,
+    MethodKind.wrm_dro: 3.0,
+    MethodKind.gaussian_augmentation: 0.1,
     MethodKind.cutout_augmentation: 0.02,
-    MethodKind.perlin_augmentation: 0.05,
+    MethodKind.perlin_augmentation: 0.2,
     MethodKind.scale_augmentation: 0.1,
     MethodKind.guided: 1.0,
 }
-"""Defaults of the sizes, each in its method's own unit (docs/robust.md)."""
+"""Default sizes, each in its method's own unit: the choice of `lpo.study` (docs/robust.md)."""
 
 
 def make_inner(method: MethodKind, cfg: RobustConfig, setting: Setting) -> robust.Inner:
