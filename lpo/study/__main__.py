@@ -52,8 +52,8 @@ def job(cfg: StudyConfig, folder: RunFolder) -> Mapping[str, Any]:
         log(metrics, 0)
     if cfg.publish is not None:
         target = Path(cfg.publish)
-        tables = {name: table.data for name, table in results.tables.items()}
-        publish(target, tables, results.by_set, folder.summary(), sys.argv[1:])
+        told, notes = sys.argv[1:], results.notes
+        publish(target, results.tables, notes, results.by_set, folder.summary(), told)
     return {"result": "judged" if cfg.report_only else "trained and judged", "metrics": metrics}
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from omegaconf import OmegaConf
@@ -130,6 +131,9 @@ def validate(cfg: StudyConfig) -> None:
     for key in ("workers", "seeds", "tuning.seeds"):
         check(cfg, key, lambda value: value > 0, "> 0")
     check(cfg, "seed", lambda seed: seed >= 0, ">= 0")
+    if cfg.publish is not None:
+        folder = Path(cfg.publish)
+        check(cfg, "publish", lambda _: folder.is_dir() or not folder.exists(), "a folder, or none")
     enough = f"at least {FEW_WINDOWS}, below which a set supports no conclusion"
     check(cfg, "max_windows", lambda count: count >= FEW_WINDOWS, enough)
     _check_changes("base", cfg.base, BY_SETTING)

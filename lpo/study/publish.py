@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from lpo.atomic import replacing, write_text
+from lpo.runs import ResultTable
 
 # overrides that say where and how, and change no number
 SILENT = ("hydra", "cells", "workers", "publish", "report_only", "resume", "tracking")
@@ -16,32 +17,39 @@ README = """# Tables of the study
 
     {command}
 
-Commit `{commit}`, {date}; {device}, JAX {jax}. Numbers have five significant digits, in tables by
-test set four. There `<name>_half` is half the width of the 95 % t-interval over seeds,
-`<name>_window_half` of the block bootstrap over windows; `floor` and `gap` stand in the rows of
-DFL.
+Commit `{commit}`, {date}; {device}, JAX {jax}. {notes}
+
+{captions}
+
+Numbers have five significant digits, `<name>_low` and `<name>_high` are ends of 95 % intervals.
+The other tables are by test set, with four digits: `<name>_half` is half the width of the 95 %
+t-interval over seeds, `<name>_window_half` of the block bootstrap over windows; `floor` and `gap`
+stand in the rows of DFL.
 """
 
 
 def publish(
     folder: Path,
-    tables: Mapping[str, pd.DataFrame],
+    tables: Mapping[str, ResultTable],
+    notes: Sequence[str],
     by_set: Mapping[str, pd.DataFrame],
     summary: Mapping[str, Any],
     arguments: Sequence[str],
 ) -> None:
     """Write tables, and tables by test set, as CSV files into `folder`, and where they come from.
 
-    `summary`: of the run. `arguments`: of the command.
+    `notes`: what must be said about them. `summary`: of the run. `arguments`: of the command.
     """
     for name, table in tables.items():
-        _write(folder / f"{name}.csv", table, digits=5)
+        _write(folder / f"{name}.csv", table.data, digits=5)
     for name, table in by_set.items():
         _write(folder / f"{name}.csv", compact(table), digits=4)
     environment = summary["environment"]
     told = [each for each in arguments if not each.lstrip("+~").startswith(SILENT)]
     text = README.format(
         command=shlex.join(["python", "-m", "lpo.study", *told]),
+        notes=" ".join(f"{note}." for note in notes),
+        captions="\n".join(f"* `{name}.csv`: {table.caption}" for name, table in tables.items()),
         commit=environment["git_commit"],
         date=date.today().isoformat(),
         device=environment["device"],

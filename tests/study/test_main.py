@@ -96,6 +96,7 @@ def test_parts_that_are_not_wanted_are_left_out(study):
     [
         ("workers=0", "workers: 0 given; allowed: > 0"),
         ("max_windows=99", "max_windows: 99 given; allowed: at least 100"),
+        ("publish=Makefile", "publish: Makefile given; allowed: a folder, or none"),
         ("only=[fleet]", "only: fleet given; allowed: capacity"),
         ("parts.capacity.settings=[far]", "parts.capacity.settings: far given; allowed: near"),
         ("parts.capacity.settings=[]", "parts.capacity.settings: [] given; allowed: some of near"),

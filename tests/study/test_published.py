@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from lpo.runs import ResultTable
 from lpo.study.publish import publish
 from lpo.study.published import METHODS, TABLE_I, beside_published
 
@@ -53,7 +54,8 @@ def test_copies_are_rounded_and_say_where_they_come_from(tmp_path):
         "environment": {"git_commit": "abc", "device": "cpu", "versions": {"jax": "0.10"}},
     }
     arguments = ["seeds=3", "cells=/somewhere", "hydra.run.dir=here", "~parts.fleet", "publish=x"]
-    publish(tmp_path, {"part_summary": table}, {"part_set": by_set}, summary, arguments)
+    tables = {"part_summary": ResultTable("Part", "What it shows.", table)}
+    publish(tmp_path, tables, ["1 cell is missing"], {"part_set": by_set}, summary, arguments)
     assert (tmp_path / "part_summary.csv").read_text() == "method,mean\ndfl,0.12346\n"
     assert (tmp_path / "part_set.csv").read_text().splitlines() == [
         "architecture,method,test_set,mean,mean_half,floor,gap",
@@ -61,4 +63,5 @@ def test_copies_are_rounded_and_say_where_they_come_from(tmp_path):
     ]
     text = (tmp_path / "README.md").read_text()
     assert "    python -m lpo.study seeds=3 '~parts.fleet'\n" in text
+    assert "1 cell is missing." in text and "* `part_summary.csv`: What it shows.\n" in text
     assert "Commit `abc`" in text and "somewhere" not in text

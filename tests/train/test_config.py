@@ -3,8 +3,10 @@
 import math
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
+import yaml
 
 from lpo.errors import InputError
 from lpo.runs import run_command
@@ -46,8 +48,9 @@ def refused(tmp_path, monkeypatch, capsys):
         ("robust.payoff=profit", "robust.payoff profit regret relative history relative_history"),
         ("predictor.early_stopping=never", "predictor.early_stopping never validation shifts"),
         ("diffusion.space=cubic", "diffusion.space cubic linear log"),
-        ("+robust.sizes.kl_dro=big", "robust.sizes.kl_dro big"),
-        ("+robust.sizes.kl_dro=-1", "robust.sizes -1 > 0 kl_dro"),
+        ("robust.sizes.kl_dro=big", "robust.sizes.kl_dro big"),
+        ("robust.sizes.kl_dro=-1", "robust.sizes -1 > 0 kl_dro"),
+        ("robust.sizes.dfl=1", "robust.sizes.dfl kl_dro guided"),
         ("+robust.sizes.dfl=1", "robust.sizes dfl > 0 kl_dro guided"),
         ("+robust.sizes.dro_diffusion=1", "robust.sizes dro_diffusion > 0"),
         ("robust.attack_steps=0", "robust.attack_steps 0 > 0"),
@@ -70,6 +73,12 @@ def test_sizes_that_are_shares_are_below_one(name):
     validate(TrainConfig(robust=RobustConfig(sizes={name: 0.99})))
     with pytest.raises(InputError, match="below 1 of cutout_augmentation and cvar_dro"):
         validate(TrainConfig(robust=RobustConfig(sizes={name: 1.0})))
+
+
+def test_sizes_of_the_configuration_are_the_defaults_of_the_code():
+    path = Path(__file__).parents[2] / "conf" / "train.yaml"
+    sizes = yaml.safe_load(path.read_text())["robust"]["sizes"]
+    assert sizes == {method.name: size for method, size in SIZES.items()}
 
 
 def test_every_value_of_the_new_kinds_is_allowed():
