@@ -58,26 +58,24 @@ class ServiceLevels(NamedTuple):
 
 
 class Rule(NamedTuple):
-    """Whether a level is one number a class, its unit, the unit of its excess, and its range."""
+    """Whether a level is one number a class, and its range; units are in docs/serve.md."""
 
     per_class: bool
-    unit: str
-    excess_unit: str
     allowed: str
 
 
 _ANY, _POSITIVE, _SHARE = "finite and at least 0", "finite and positive", "in [0, 1]"
 RULES: dict[str, Rule] = {
-    "prefill_fairness": Rule(False, "slots", "slots", _ANY),
-    "decode_fairness": Rule(False, "slots", "slots", _ANY),
-    "tpot_s": Rule(False, "s", "slot-seconds", _POSITIVE),
-    "occupancy_tpot_s": Rule(False, "s", "streams", _POSITIVE),
-    "prefill_wait_s": Rule(True, "s", "requests per second", _ANY),
-    "decode_wait_s": Rule(True, "s", "requests per second", _ANY),
-    "ttft_s": Rule(True, "s", "requests per second", _POSITIVE),
-    "abandonment": Rule(True, "share", "requests per second", _SHARE),
-    "service_share": Rule(True, "share", "requests per second", _SHARE),
-    "kv_tokens": Rule(False, "tokens", "tokens", _POSITIVE),
+    "prefill_fairness": Rule(False, _ANY),
+    "decode_fairness": Rule(False, _ANY),
+    "tpot_s": Rule(False, _POSITIVE),
+    "occupancy_tpot_s": Rule(False, _POSITIVE),
+    "prefill_wait_s": Rule(True, _ANY),
+    "decode_wait_s": Rule(True, _ANY),
+    "ttft_s": Rule(True, _POSITIVE),
+    "abandonment": Rule(True, _SHARE),
+    "service_share": Rule(True, _SHARE),
+    "kv_tokens": Rule(False, _POSITIVE),
 }
 """Every level that is a limit, in the order of the rows of a program."""
 

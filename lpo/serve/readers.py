@@ -1,6 +1,5 @@
 """Measurements of iteration times and published fits of them, read from files. docs/serve.md."""
 
-import csv
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -8,6 +7,7 @@ import numpy as np
 import pandas as pd
 import yaml
 
+from lpo.csv_rows import read_rows
 from lpo.errors import InputError
 from lpo.serve.instance import Hardware, make_hardware
 from lpo.serve.iteration_time import Tabular, TwoRegime, TwoRegimeKV
@@ -51,31 +51,18 @@ def read_measurements(path: str | Path) -> pd.DataFrame:
     measured, `kv_tokens` in the cache; others are refused, because a misspelt one would go
     unnoticed. Raises InputError that names file, row and column.
     """
-    try:
-        with open(path, newline="", encoding="utf-8-sig") as file:
-            lines = [(number, cells) for number, cells in enumerate(csv.reader(file), 1) if cells]
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file.") from None
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{path}: cannot be read: {error}.") from None
-    if not lines:
-        raise InputError(f"{path}: is empty; the first line must name the columns.")
-    header = [name.strip() for name in lines[0][1]]
-    if sorted(header) not in (sorted(_NEEDED), sorted(_NEEDED + _OPTIONAL)):
-        found = ", ".join(f"`{name}`" for name in header)
-        raise InputError(
-            f"{path}: the columns must be `tokens`, `time_s` and, if wanted, `kv_tokens`; found "
-            f"{found}."
-        )
-    if len(lines) == 1:
-        raise InputError(f"{path}: has a header but no rows.")
-    rows = []
-    for row, (line, cells) in enumerate(lines[1:], 1):
-        place = f"{path}: row {row} (line {line})"
-        if len(cells) != len(header):
-            raise InputError(f"{place}: has {len(cells)} cells, the header has {len(header)}.")
-        rows.append([_cell(*each, place) for each in zip(header, cells, strict=True)])
-    return pd.DataFrame(rows, columns=pd.Index(header))
+    rows = read_rows(path, _other_columns)
+    numbers = [
+        {column: _cell(column, cell, row.place) for column, cell in row.cells.items()}
+        for row in rows
+    ]
+    return pd.DataFrame(numbers)
+
+
+def _other_columns(header: list[str]) -> str | None:
+    if sorted(header) in (sorted(_NEEDED), sorted(_NEEDED + _OPTIONAL)):
+        return None
+    return "`tokens`, `time_s` and, if wanted, `kv_tokens`"
 
 
 def _cell(column: str, cell: str, place: str) -> float:

@@ -51,9 +51,14 @@ def job(cfg: StudyConfig, folder: RunFolder) -> Mapping[str, Any]:
         metrics = write_results(folder, results)
         log(metrics, 0)
     if cfg.publish is not None:
-        target = Path(cfg.publish)
-        told, notes = sys.argv[1:], results.notes
-        publish(target, results.tables, notes, results.by_set, folder.summary(), told)
+        publish(
+            Path(cfg.publish),
+            results.tables,
+            results.notes,
+            results.by_set,
+            folder.summary(),
+            sys.argv[1:],
+        )
     return {"result": "judged" if cfg.report_only else "trained and judged", "metrics": metrics}
 
 

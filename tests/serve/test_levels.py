@@ -143,7 +143,7 @@ def test_published_levels_empty_the_decode_queue():
 @pytest.mark.parametrize("name", [*BINDING, "decode_wait_s"])
 def test_a_loose_level_changes_nothing_and_has_no_price(name):
     instance = paper_two_class_x2()
-    loose = 0.0 if name == "service_share" else 1.0 if RULES[name].unit == "share" else 1e6
+    loose = 0.0 if name == "service_share" else 1.0 if RULES[name].allowed == "in [0, 1]" else 1e6
     plan = solve_plan(instance, NO_LEVELS._replace(**{name: loose}))
     free = solve_plan(instance)
     assert plan.value == pytest.approx(free.value, rel=1e-9)

@@ -1,8 +1,8 @@
 """A user's own catalogue, read from a CSV file with every problem named by row and column."""
 
-import csv
 from pathlib import Path
 
+from lpo.csv_rows import read_rows
 from lpo.errors import InputError
 from lpo.provision.fleet.catalogue import (
     Catalogue,
@@ -21,33 +21,19 @@ def read_catalogue(path: str | Path) -> Catalogue:
     misspelt one would go unnoticed. Lines that are empty are skipped. Raises InputError that names
     file, row and column.
     """
-    try:
-        with open(path, newline="", encoding="utf-8-sig") as file:
-            lines = [(number, cells) for number, cells in enumerate(csv.reader(file), 1) if cells]
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file.") from None
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{path}: cannot be read: {error}.") from None
-    if not lines:
-        raise InputError(f"{path}: is empty; the first line must name the columns.")
-    header = [name.strip() for name in lines[0][1]]
-    if sorted(header) != sorted(Configuration._fields):
-        wanted = ", ".join(f"`{name}`" for name in Configuration._fields)
-        found = ", ".join(f"`{name}`" for name in header)
-        raise InputError(f"{path}: the columns must be {wanted}; found {found}.")
-    if len(lines) == 1:
-        raise InputError(f"{path}: has a header but no rows.")
-
     entries: list[Configuration] = []
-    for row, (line, cells) in enumerate(lines[1:], 1):
-        place = f"{path}: row {row} (line {line})"
-        if len(cells) != len(header):
-            raise InputError(f"{place}: has {len(cells)} cells, the header has {len(header)}.")
-        entry = _entry(dict(zip(header, cells, strict=True)), place)
+    for place, cells in read_rows(path, _other_columns):
+        entry = _entry(cells, place)
         if entry.name in (other.name for other in entries):
             raise InputError(f"{place}, column `name`: `{entry.name}` appears more than once.")
         entries.append(entry)
     return make_catalogue(entries)
+
+
+def _other_columns(header: list[str]) -> str | None:
+    if sorted(header) == sorted(Configuration._fields):
+        return None
+    return ", ".join(f"`{name}`" for name in Configuration._fields)
 
 
 def _entry(cells: dict[str, str], place: str) -> Configuration:
