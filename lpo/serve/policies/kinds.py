@@ -1,4 +1,4 @@
-"""The policies that a cluster can be run by. docs/serve_policies.md says what each of them models."""
+"""The policies that a cluster can be run by. docs/serve_policies.md describes each."""
 
 from enum import StrEnum
 from typing import NamedTuple
@@ -40,8 +40,8 @@ class Router(StrEnum):
 
     solo_first: on a random GPU without prefills that has room, else on a random one with, else it
     waits in one queue for all. shares: the kind of GPU is drawn with the planned shares, each has
-    its own queue, and a freed slot takes a class with its planned share (arXiv 2602.02987, SLI-aware
-    policy). same_gpu: where it was prefilled, in the slot that it has held since. least_loaded: on
+    its own queue, and a freed slot takes a class with its planned share (arXiv 2602.02987, the
+    SLI-aware policy). same_gpu: where it was prefilled, in the slot that it has held since. least_loaded: on
     the GPU with the fewest streams. least_kv: on the one with the fewest tokens in its cache.
     """
 

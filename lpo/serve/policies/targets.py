@@ -43,9 +43,7 @@ class Targets(NamedTuple):
     open: Any
 
 
-def plan_for(
-    policy: Policy, instance: Instance, levels: ServiceLevels = NO_LEVELS
-) -> FluidPlan:
+def plan_for(policy: Policy, instance: Instance, levels: ServiceLevels = NO_LEVELS) -> FluidPlan:
     """Return the plan that a policy follows: with its pricing, disaggregated if its GPUs are.
 
     Raises as `solve_plan`.
