@@ -41,8 +41,9 @@ class Router(StrEnum):
     solo_first: on a random GPU without prefills that has room, else on a random one with, else it
     waits in one queue for all. shares: the kind of GPU is drawn with the planned shares, each has
     its own queue, and a freed slot takes a class with its planned share (arXiv 2602.02987, the
-    SLI-aware policy). same_gpu: where it was prefilled, in the slot that it has held since. least_loaded: on
-    the GPU with the fewest streams. least_kv: on the one with the fewest tokens in its cache.
+    SLI-aware policy). same_gpu: where it was prefilled, in the slot that it has held since.
+    least_loaded: on the GPU with the fewest streams. least_kv: on the one with the fewest tokens in
+    its cache.
     """
 
     SOLO_FIRST = "solo_first"
