@@ -125,7 +125,7 @@ def _window(
         state, high, low, number = carry
         draws = _draws(keys, number, fleets // seeds)
         left = (seconds - high.seconds) - low.seconds
-        mixed = _mixed_gpus(policy, targets, draws.place[0])
+        mixed = pool_size(policy, targets, draws.place[0])
 
         def event(carry: tuple[State, Sums], draw: Draws) -> tuple[tuple[State, Sums], None]:
             return one(instance, targets, mixed, left, *carry, draw), None
@@ -156,7 +156,11 @@ def _draws(keys: Array, number: Array, cases: int) -> Draws:
     return jax.tree.map(lambda each: jnp.tile(each, (1, cases)), draws)
 
 
-def _mixed_gpus(policy: Policy, targets: Targets, uniform: Array) -> Array:
+def pool_size(policy: Policy, targets: Targets, uniform: Array) -> Array:
+    """Return M of an epoch, which is a block of events; `uniform` decides for random rounding.
+
+    Where M falls nobody is moved: slots above the new number are not filled again.
+    """
     if policy.rounding != Rounding.RANDOM:
         return targets.mixed
     down = jnp.floor(targets.mixed)
