@@ -86,7 +86,7 @@ _LISTS = ("tokens", "time_s")
 
 
 def read_published_fit(path: str | Path) -> PublishedFit:
-    """Read a YAML file of conf/serve/hardware, or one of that form.
+    """Read a YAML file of conf/hardware, or one of that form.
 
     Raises InputError that names file and key: keys that are missing or not known, and values of
     another kind.

@@ -9,7 +9,7 @@ import pytest
 from lpo.errors import InputError
 from lpo.serve import Tabular, TwoRegime, TwoRegimeKV, fit, read_published_fit
 
-FILES = sorted((Path(__file__).parents[2] / "conf" / "serve" / "hardware").glob("*.yaml"))
+FILES = sorted((Path(__file__).parents[2] / "conf" / "hardware").glob("*.yaml"))
 TOKENS = np.array([1, 4, 16, 32, 64, 100, 256, 384, 512, 1024, 2048, 4096], float)
 
 

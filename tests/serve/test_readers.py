@@ -9,7 +9,7 @@ import yaml
 from lpo.errors import InputError
 from lpo.serve import TwoRegime, TwoRegimeKV, read_measurements, read_published_fit
 
-HARDWARE = Path(__file__).parents[2] / "conf" / "serve" / "hardware"
+HARDWARE = Path(__file__).parents[2] / "conf" / "hardware"
 
 
 def test_measurements_are_read(tmp_path):

@@ -1,0 +1,1 @@
+"""`python -m lpo.serve`, apart from its entry."""

@@ -1,0 +1,61 @@
+"""Pictures of tables, static and interactive."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from lpo.runs import Picture
+from lpo.runs.bars import bars
+from lpo.runs.lines import Lines, lines
+
+LABELS = {
+    "n": "GPUs",
+    "load": "load: least fleet / fleet",
+    "policy": "policy",
+    "reward_per_gpu": "revenue per GPU and second",
+    "reward_ratio": "share of the plan's revenue R*",
+    "gap": "1 - share of R*",
+    "lp_reward_per_gpu": "R*, revenue per GPU and second",
+    "abandonment": "share of requests that give up",
+    "start_s": "seconds",
+    "class": "class",
+}
+"""Columns of tables in words."""
+
+
+def line_picture(
+    title: str,
+    caption: str,
+    table: pd.DataFrame,
+    panels: Sequence[Lines],
+    labels: Mapping[str, str] | None = None,
+) -> Picture:
+    """Return a picture of lines; `labels` beside `LABELS`."""
+    words = LABELS | dict(labels or {})
+
+    def interactive() -> Any:
+        from lpo.runs import interactive_lines  # plotly is an extra
+
+        return interactive_lines.lines(table, panels, words)
+
+    return Picture(title, caption, lines(table, panels, words), interactive)
+
+
+def bar_picture(
+    title: str,
+    caption: str,
+    table: pd.DataFrame,
+    rows: str,
+    columns: Sequence[str],
+    label: str,
+    **options: Any,
+) -> Picture:
+    """Return a picture of bars; options of `lpo.runs.bars.bars`."""
+
+    def interactive() -> Any:
+        from lpo.runs import interactive_bars  # plotly is an extra
+
+        return interactive_bars.bars(table, rows, columns, label, **options)
+
+    return Picture(title, caption, bars(table, rows, columns, label, **options), interactive)

@@ -1,0 +1,52 @@
+"""One run of `python -m lpo.serve`: plan, simulate, write."""
+
+from collections.abc import Callable, Mapping
+from time import perf_counter
+from typing import Any
+
+from lpo.runs import Infeasible, RunFolder, environment, tracking
+from lpo.serve.command.analyses import analysis_named
+from lpo.serve.command.config import ServeConfig, searching
+from lpo.serve.command.findings import Findings, write_findings
+from lpo.serve.command.policies import compare_policies
+from lpo.serve.command.problem import Problem, load_problem
+from lpo.serve.plan import Infeasible as LevelsConflict
+
+
+def job(cfg: ServeConfig, folder: RunFolder) -> Mapping[str, Any]:
+    """Plan, simulate what is asked for, and write what came out.
+
+    Raises Infeasible with the service levels that exclude each other.
+    """
+    clock = perf_counter()
+    try:
+        problem = load_problem(cfg)
+    except LevelsConflict as conflict:
+        raise Infeasible(str(conflict), conflict=list(conflict.conflict)) from conflict
+    folder.record(data=problem.sources, timings_s={"planning": perf_counter() - clock})
+    with tracking(cfg.tracking, folder.path, folder.read_config(), cfg.command) as log:
+        clock = perf_counter()
+        title, find = _task(cfg)
+        found = find(cfg, problem)
+        folder.record(
+            timings_s={"simulating": perf_counter() - clock},
+            environment=environment(),  # the device, now that there is one
+        )
+        write_findings(folder, f"lpo serve: {title}", found)
+        log({name: value for name, value in found.metrics.items() if value is not None}, 0)
+    return {"result": found.result, "metrics": found.metrics}
+
+
+def _task(cfg: ServeConfig) -> tuple[str, Callable[[ServeConfig, Problem], Findings]]:
+    """What is asked for: an experiment, the least fleet, a replay, or policies on an instance."""
+    if cfg.analysis.name is not None:
+        return cfg.analysis.name.name.replace("_", " "), analysis_named(cfg.analysis.name)
+    if searching(cfg):
+        from lpo.serve.command.least_fleet import find_least_fleet
+
+        return "least fleet", find_least_fleet
+    if cfg.trace.path is not None:
+        from lpo.serve.command.replaying import replay_trace
+
+        return "trace replay", replay_trace
+    return cfg.instance.name, compare_policies
