@@ -5,7 +5,10 @@ many GPUs there are. Fleets (seeds, instances, sizes) lie on the last axis of ev
 one event of all of them is a few passes over short rows.
 """
 
+import os
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import jax
@@ -20,6 +23,7 @@ from lpo.serve.policies import Policy, Pools, Rounding, Targets
 from lpo.serve.rates import service_rates
 from lpo.serve.totals import Occupancy, Totals
 
+_FLEETS = 32  # that are worth a core of their own
 _BLOCK = 512  # events of one compiled scan: what float32 adds up before float32 pairs take over
 
 
@@ -73,6 +77,43 @@ def simulate(
             "`windows`, `window_s` must be positive and `warm_up_s` at least 0, got "
             f"{windows}, {window_s} and {warm_up_s}."
         )
+    parts = _parts(len(keys), max(np.size(targets.gpus), 1))
+    run = partial(
+        _simulated,
+        policy,
+        instance,
+        targets,
+        windows=windows,
+        window_s=window_s,
+        warm_up_s=warm_up_s,
+    )
+    if len(parts) == 1:
+        return run(keys)
+    with ThreadPoolExecutor(len(parts)) as threads:
+        each = list(threads.map(run, [keys[part] for part in parts]))
+    axis = np.ndim(targets.gpus)
+    return jax.tree.map(lambda *leaves: np.concatenate(leaves, axis), *each)
+
+
+def _parts(seeds: int, cases: int) -> list[slice]:
+    """Seeds for each core: compiled loops of short rows use one. Results do not depend on it."""
+    count = 1
+    if jax.default_backend() == "cpu":
+        count = max(1, min(os.cpu_count() or 1, seeds * cases // _FLEETS, seeds))
+    edges = np.linspace(0, seeds, count + 1).astype(int)
+    return [slice(int(a), int(b)) for a, b in pairwise(edges)]
+
+
+def _simulated(
+    policy: Policy,
+    instance: Instance,
+    targets: Targets,
+    keys: Array,
+    *,
+    windows: int,
+    window_s: float,
+    warm_up_s: float,
+) -> Totals:
     cases = np.ndim(targets.gpus)
     count = len(targets.gpus) if cases else 1
     seeds = len(keys)
