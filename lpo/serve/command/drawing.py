@@ -7,7 +7,9 @@ import pandas as pd
 
 from lpo.runs import Picture
 from lpo.runs.bars import bars
+from lpo.runs.grids import heat_maps
 from lpo.runs.lines import Lines, lines
+from lpo.runs.overlays import OverlayPanel, overlays
 
 LABELS = {
     "n": "GPUs",
@@ -59,3 +61,34 @@ def bar_picture(
         return interactive_bars.bars(table, rows, columns, label, **options)
 
     return Picture(title, caption, bars(table, rows, columns, label, **options), interactive)
+
+
+def overlay_picture(title: str, caption: str, panels: Sequence[OverlayPanel]) -> Picture:
+    """Return a picture of points and lines over each other."""
+
+    def interactive() -> Any:
+        from lpo.runs import interactive_overlays  # plotly is an extra
+
+        return interactive_overlays.overlays(panels)
+
+    return Picture(title, caption, overlays(panels), interactive)
+
+
+def heat_picture(
+    title: str,
+    caption: str,
+    table: pd.DataFrame,
+    x: str,
+    y: str,
+    values: Sequence[str],
+    labels: Mapping[str, str] | None = None,
+) -> Picture:
+    """Return heat maps of the columns `values`; `labels` beside `LABELS`."""
+    words = LABELS | dict(labels or {})
+
+    def interactive() -> Any:
+        from lpo.runs import interactive_grids  # plotly is an extra
+
+        return interactive_grids.heat_maps(table, x, y, values, words)
+
+    return Picture(title, caption, heat_maps(table, x, y, values, words), interactive)

@@ -29,19 +29,20 @@ METRICS = (
 )
 """Of the policy that is named first, in `summary.json`."""
 
-_SHOWN = (
-    "policy",
-    "simulator",
-    "reward_per_gpu",
-    "reward_se",
-    "reward_ratio",
-    "throughput_tokens_per_gpu_s",
-    "abandonment",
-    "ttft_p50_s",
-    "ttft_p99_s",
-    "tpot_mean_s",
-    "jain_index",
-)
+_SHOWN = {
+    "policy": "policy",
+    "simulator": "chain",
+    "reward_per_gpu": "revenue",
+    "reward_se": "+-",
+    "reward_ratio": "of R*",
+    "throughput_tokens_per_gpu_s": "tokens",
+    "abandonment": "give up",
+    "least_served_class": "least served",
+    "ttft_p50_s": "TTFT p50",
+    "ttft_p99_s": "TTFT p99",
+    "tpot_mean_s": "TPOT",
+}
+"""Columns on the terminal, and what they are called there."""
 
 
 def compare_policies(cfg: ServeConfig, problem: Problem) -> Findings:
@@ -80,13 +81,17 @@ def compare_policies(cfg: ServeConfig, problem: Problem) -> Findings:
             "token with the wait between prefill and decode.",
             pd.concat(waits),
         )
-    shown = [name for name in _SHOWN if name in ranked]
     return Findings(
         result=_result(problem, first),
         metrics={name: _number(first, name) for name in METRICS},
         tables=tables,
         pictures=_pictures(ranked, tables["series"].data),
-        shown=[("policies, per GPU and second", ranked[shown])],
+        shown=[
+            (
+                "policies; revenue and tokens per GPU and second, waits in seconds",
+                ranked[[name for name in _SHOWN if name in ranked]].rename(columns=_SHOWN),
+            )
+        ],
         notes=_notes(problem, requested),
     )
 
