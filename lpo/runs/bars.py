@@ -1,6 +1,6 @@
 """Horizontal bars, one above the other: parts of a whole, or several shares side by side."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -17,6 +17,7 @@ def bars(
     *,
     stacked: bool = False,
     limit: float | None = None,
+    spreads: Mapping[str, str] | None = None,
 ) -> Figure:
     """One line a value of column `rows`, one bar a column of `columns`, NaN as no bar.
 
@@ -25,6 +26,7 @@ def bars(
     - `label`: what the bars measure, with its unit; the axis label.
     - `stacked`: the columns are parts of a whole and stand behind each other.
     - `limit`: a value that the bars may reach, drawn as a line.
+    - `spreads`: the column with half the length of a thin line at the end of a bar, by its column.
     """
     lines = [str(name) for name in table[rows]]
     thick = 0.7 if stacked else 0.8 / max(len(columns), 1)
@@ -41,9 +43,12 @@ def bars(
             left=start,
             color=PALETTE[i % len(PALETTE)],
             label=column,
+            xerr=half_length(table, column, spreads),
+            error_kw={"ecolor": "0.35", "elinewidth": 1, "capsize": 2},
         )
         if len(columns) == 1:
             panel.bar_label(drawn, fmt="%.4g", padding=4, fontsize="small")
+            panel.margins(x=0.1)  # room for the numbers
         start = start + values if stacked else start
     if limit is not None:
         panel.axvline(limit, color=BASELINE, linestyle="--", linewidth=1)
@@ -56,3 +61,12 @@ def bars(
     if len(columns) > 1:
         figure.legend(loc="outside right upper", frameon=False, fontsize="small")
     return figure
+
+
+def half_length(
+    table: pd.DataFrame, column: str, spreads: Mapping[str, str] | None
+) -> np.ndarray | None:
+    """Half the length of the lines at the ends of a column's bars [rows], None without any."""
+    if not spreads or column not in spreads:
+        return None
+    return np.nan_to_num(table[spreads[column]].to_numpy(np.float64))

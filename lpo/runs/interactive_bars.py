@@ -1,10 +1,11 @@
 """The pictures of `lpo.runs.bars` as plotly figures (needs `pip install lpo[report]`)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 import plotly.graph_objects as go
 
+from lpo.runs.bars import half_length
 from lpo.runs.style import BASELINE, PALETTE
 
 
@@ -16,15 +17,18 @@ def bars(
     *,
     stacked: bool = False,
     limit: float | None = None,
+    spreads: Mapping[str, str] | None = None,
 ) -> go.Figure:
     """One line a value of `rows`, one bar a column of `columns`; see `lpo.runs.bars.bars`."""
     figure = go.Figure()
     for i, column in enumerate(columns):
+        half = half_length(table, column, spreads)
         bar = go.Bar(
             x=table[column],
             y=table[rows].astype(str),
             name=column,
             orientation="h",
+            error_x=None if half is None else {"array": half, "thickness": 1.2, "width": 3},
             marker={"color": PALETTE[i % len(PALETTE)]},
             hovertemplate=f"<b>%{{y}}</b><br>{column}: %{{x:.4g}}<extra></extra>",
         )

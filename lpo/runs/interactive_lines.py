@@ -50,6 +50,8 @@ def _traces(table: pd.DataFrame, panel: Lines, labels: Mapping[str, str]) -> lis
     traces: list[Any] = []
     for name, rows in groups:
         half = half_width(rows, panel)
+        if panel.band is not None:
+            traces += [_end_of_band(rows, panel, i, name, colour[name]) for i in range(2)]
         traces.append(
             go.Scatter(
                 x=rows[panel.x],
@@ -79,3 +81,20 @@ def _traces(table: pd.DataFrame, panel: Lines, labels: Mapping[str, str]) -> lis
                 )
             )
     return traces
+
+
+def _end_of_band(rows: pd.DataFrame, panel: Lines, end: int, name: str, colour: str) -> Any:
+    """The lower (0) or upper (1) end of a shaded area, which the upper one fills."""
+    assert panel.band is not None
+    red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
+    return go.Scatter(
+        x=rows[panel.x],
+        y=rows[panel.band[end]],
+        mode="lines",
+        line={"width": 0},
+        fill="tonexty" if end else None,
+        fillcolor=f"rgba({red},{green},{blue},0.15)",
+        hoverinfo="skip",
+        name="",
+        legendgroup=name,
+    )

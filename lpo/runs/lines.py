@@ -1,7 +1,7 @@
 """Lines over a number: means with standard errors, one line a value of a column, in panels."""
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -16,7 +16,8 @@ class Lines(NamedTuple):
     """One panel: column `y` over column `x`, a line a value of `group` (None: one line).
 
     error: a column of standard errors, drawn as bars of 95 %. reference: a height that is marked by
-    a dashed line, or a column with one a point. log: whether the axes are logarithmic.
+    a dashed line, or a column with one a point. log: whether the axes are logarithmic. band: the
+    columns of the lower and upper end of a shaded area.
     """
 
     title: str
@@ -26,6 +27,7 @@ class Lines(NamedTuple):
     error: str | None = None
     reference: float | str | None = None
     log: tuple[bool, bool] = (False, False)
+    band: tuple[str, str] | None = None
 
 
 def lines(table: pd.DataFrame, panels: Sequence[Lines], labels: Mapping[str, str]) -> Figure:
@@ -38,6 +40,11 @@ def lines(table: pd.DataFrame, panels: Sequence[Lines], labels: Mapping[str, str
         _draw(each, table, panel, labels)
     for each in axes[len(panels) :]:
         each.set_visible(False)
+    if len({panel.group for panel in panels}) == 1:
+        _legend(figure, axes[0], panels[0], labels, loc="outside right upper")
+    else:
+        for each, panel in zip(axes, panels, strict=False):
+            _legend(each, each, panel, labels)
     return figure
 
 
@@ -83,6 +90,10 @@ def _draw(axes: Axes, table: pd.DataFrame, panel: Lines, labels: Mapping[str, st
             capsize=2,
             label=name,
         )
+        if panel.band is not None:
+            low, high = (rows[end].to_numpy(np.float64) for end in panel.band)
+            along = rows[panel.x].to_numpy(np.float64)
+            axes.fill_between(along, low, high, color=colour[name], alpha=0.15, linewidth=0)
         reference = heights(rows, panel)
         if reference is not None and len(rows):
             shade = BASELINE if len(groups) == 1 or not isinstance(panel.reference, str) else None
@@ -94,6 +105,14 @@ def _draw(axes: Axes, table: pd.DataFrame, panel: Lines, labels: Mapping[str, st
     axes.set(xlabel=labels.get(panel.x, panel.x), ylabel=labels.get(panel.y, panel.y))
     axes.set_title(panel.title, fontsize="medium", loc="left")
     clean(axes)
-    if panel.group is not None and len(groups) > 1:
+
+
+def _legend(
+    place: Figure | Axes, axes: Axes, panel: Lines, labels: Mapping[str, str], **options: Any
+) -> None:
+    """The names of the lines of one panel, where there are several."""
+    handles, names = axes.get_legend_handles_labels()
+    if panel.group is not None and len(names) > 1:
         title = labels.get(panel.group, panel.group)
-        axes.legend(title=title, frameon=False, fontsize="small", title_fontsize="small")
+        small = {"fontsize": "small", "title_fontsize": "small"}
+        place.legend(handles, names, title=title, frameon=False, **small, **options)

@@ -117,14 +117,17 @@ def simulate_all(
     return runs, requested
 
 
+_MOST_LINES = 7  # that can be told apart
+
+
 def _number(row: pd.Series, name: str) -> float | None:
     value = row.get(name)
     return None if value is None or pd.isna(value) else float(value)
 
 
 def _result(problem: Problem, first: pd.Series) -> str:
-    share = first["reward_ratio"]
-    if share is None or pd.isna(share):
+    share = _number(first, "reward_ratio")
+    if share is None:
         return f"{first['policy']} ran; nothing is paid"
     return (
         f"{first['policy']} earns {100.0 * share:.1f} % of the plan's R* = "
@@ -144,11 +147,13 @@ def _caption(cfg: ServeConfig, problem: Problem) -> str:
 
 
 def _pictures(table: pd.DataFrame, windows: pd.DataFrame) -> dict[str, Picture]:
+    best = list(table["policy"][:_MOST_LINES])
     found = {
         "series": line_picture(
             "Revenue and queues over time",
-            "Means over seeds of each window, per GPU.",
-            windows,
+            f"Means over seeds of each window, per GPU; the {_MOST_LINES} policies at most that "
+            "earn most.",
+            windows.loc[windows["policy"].isin(best)],
             [
                 Lines("Revenue", "end_s", "reward_per_gpu", "policy"),
                 Lines("Waiting for prefill", "end_s", "waiting_prefill_per_gpu", "policy"),

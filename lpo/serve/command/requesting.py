@@ -93,7 +93,7 @@ _OF_FLEET = {"slot_use": "request_slot_use", "cache": "cache_tokens", "cache_use
 def request_row(more: Requested) -> dict[str, object]:
     """What a row of the table of policies gets: of all classes together, means over seeds."""
     found = more.experience
-    row = {name: _first(getattr(found, name)) for name in _OF_ALL}
+    row: dict[str, object] = {name: _first(getattr(found, name)) for name in _OF_ALL}
     row |= {
         "goodput_per_s": _first(found.goodput),
         "request_abandonment": _first(found.abandonment),

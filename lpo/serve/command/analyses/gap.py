@@ -90,7 +90,7 @@ def find(cfg: ServeConfig, problem: Problem) -> Findings:
             "fits": ResultTable(
                 "Fits",
                 "gap = factor n^-exponent, weighted least squares on logarithms, from from_n GPUs "
-                "on; exponent_se: standard error; misfit: chi-square per degree of freedom, about "
+                "on; exponent_error: standard error, factor_error: of the factor's logarithm; misfit: chi-square per degree of freedom, about "
                 "1 where the law explains the gaps as well as their errors allow.",
                 laws,
             ),
@@ -168,8 +168,9 @@ def _fit(curve: Curve) -> Fit:
 
 
 def _heights(fit: Fit) -> np.ndarray:
-    """The gap of the law on each fleet that it was fitted on, [fleets]."""
-    if fit.law is None:
+    """The gap of the law on each fleet that it was fitted on, [fleets]; of claims only, the loss
+    of others does not follow one."""
+    if fit.law is None or fit.curve.claim is None:
         return np.full(len(fit.curve.gpus), np.nan)
     return np.where(fit.curve.gpus >= fit.at_least, fit.law.at(fit.curve.gpus), np.nan)
 

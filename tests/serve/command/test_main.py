@@ -1,0 +1,139 @@
+"""`python -m lpo.serve`: what it writes, how it ends, what it refuses."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from lpo.serve import make_hardware, make_instance, paper_two_class, solve_plan
+from lpo.serve.command.policies import METRICS
+
+QUICK = [
+    "n=6",
+    "seeds=4",
+    "seconds=40",
+    "warm_up_s=40",
+    "windows=2",
+    "requests.seconds=30",
+    "requests.warm_up_s=30",
+    "requests.seeds=2",
+]
+
+
+def summary(folder):
+    return json.loads((folder / "summary.json").read_text())
+
+
+def table(folder, name):
+    return pd.read_csv(folder / "tables" / f"{name}.csv")
+
+
+def test_policies_stand_side_by_side_with_plan_and_percentiles(serve):
+    code, folder, out, err = serve(*QUICK, "policy=[credit_gate,fcfs]")
+    assert code == 0, err
+    found = summary(folder)
+    metrics, best = found["metrics"], solve_plan(paper_two_class())
+    assert found["status"] == "finished" and "credit_gate earns" in found["result"]
+    assert set(metrics) == set(METRICS) and all(np.isfinite(each) for each in metrics.values())
+    assert metrics["lp_reward_per_gpu"] == pytest.approx(best.value, rel=1e-9)
+    assert metrics["reward_ratio"] * best.value == pytest.approx(metrics["reward_per_gpu"])
+    assert 0.6 < metrics["reward_ratio"] < 1.0 + 3.0 * metrics["reward_se"] / best.value
+    assert 0.0 < metrics["ttft_p50_s"] < metrics["ttft_p99_s"]
+    # a token takes between tau_solo and tau, and the wait for a slot
+    assert metrics["tpot_mean_s"] > 0.022 * 0.99
+
+    policies = table(folder, "policies").set_index("policy")
+    assert dict(policies["simulator"]) == {"credit_gate": "aggregate", "fcfs": "per_gpu"}
+    assert policies.loc["credit_gate", "reward_per_gpu"] == pytest.approx(metrics["reward_per_gpu"])
+    plan = table(folder, "plan")
+    np.testing.assert_allclose(plan["prefilling"], 6 * best.x, atol=1e-9)
+    np.testing.assert_allclose(plan["value_of_arrival"], best.duals.arrival, atol=1e-8)
+    assert set(table(folder, "waits")["class"]) == {"all", "0", "1"}
+    assert (folder / "report.html").is_file() and (folder / "figures" / "policies.png").is_file()
+    assert "TTFT p99" in out
+
+
+def test_an_instance_comes_from_the_command_line(serve):
+    mine = [
+        "instance.prompt=[300,3000]",
+        "instance.decode=[1000,400]",
+        "instance.arrival=[1,1]",
+        "instance.patience=[0.1,0.1]",
+        "instance.batch=8",
+        "instance.chunk=128",
+        "instance.alpha=0.01",
+        "instance.beta=1e-4",
+        "instance.tau_solo=0.02",
+        "instance.price_prompt=0.3",
+        "instance.price_decode=0.1",
+    ]
+    code, folder, _, err = serve(*QUICK, *mine, "requests.enabled=false")
+    assert code == 0, err
+    instance = make_instance(
+        arrival=[1, 1],
+        prompt=[300, 3000],
+        decode=[1000, 400],
+        patience=0.1,
+        hardware=make_hardware(batch=8, chunk=128, alpha=0.01, beta=1e-4, tau_solo=0.02),
+        price_prompt=0.3,
+        price_decode=0.1,
+    )
+    metrics = summary(folder)["metrics"]
+    assert metrics["lp_reward_per_gpu"] == pytest.approx(solve_plan(instance).value, rel=1e-9)
+    assert metrics["ttft_p99_s"] is None
+
+
+def test_single_requests_alone(serve):
+    code, folder, _, err = serve(*QUICK, "simulator=request")
+    assert code == 0, err
+    assert list(table(folder, "policies")["simulator"]) == ["request"]
+
+
+def test_measurements_of_ones_own_replace_the_hardware(serve, tmp_path):
+    tokens = [8, 32, 64, 256, 512, 1024, 2048]
+    times = [0.02, 0.02, 0.02, *(0.01 + 5e-5 * each for each in tokens[3:])]
+    pd.DataFrame({"tokens": tokens, "time_s": times}).to_csv(tmp_path / "mine.csv", index=False)
+    code, folder, _, err = serve(
+        *QUICK, "requests.enabled=false", f"measurements.path={tmp_path / 'mine.csv'}"
+    )
+    assert code == 0, err
+    given = paper_two_class()
+    hardware = make_hardware(batch=16, chunk=256, alpha=0.01, beta=5e-5, tau_solo=0.02)
+    best = solve_plan(given._replace(hardware=hardware)).value
+    assert summary(folder)["metrics"]["lp_reward_per_gpu"] == pytest.approx(best, rel=1e-6)
+
+
+def test_levels_that_exclude_each_other_are_named(serve):
+    code, folder, _, err = serve(*QUICK, "levels.service_share=1.0", "levels.ttft_s=0.1")
+    assert code == 3
+    assert "service_share" in err or "ttft_s" in err
+    assert summary(folder)["status"] == "infeasible"
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ("policy=lifo", "policy: lifo given; allowed: all, or some of credit_gate"),
+        ("policy=[fcfs,fcfs]", "every name once"),
+        ("n=0", "n: 0 given; allowed: >= 1"),
+        ("instance.arrival=[1,1,1]", "instance: `prompt` must be one number or one a class"),
+        ("instance.beta=-1", "instance: `beta` must be at least 0"),
+        ("levels.abandonment=2", "levels: `abandonment` must be in"),
+        ("+levels.tpot=1", "levels.tpot"),
+        ("measurements.path=none.csv", "no such file"),
+        ("trace.path=none.csv", "no such file"),
+        ("simulator=exact", "simulator"),
+        ("requests.iteration_time=two_regime_kv", "has no k_kv"),
+        ("search.ttft_percentile=100", "in (0, 100)"),
+    ],
+)
+def test_bad_input_is_one_line(serve, given, says):
+    code, _, out, err = serve(*QUICK, given)
+    assert (code, out) == (2, "")
+    assert says in err and len(err.strip().splitlines()) == 1 and "Traceback" not in err
+
+
+def test_single_requests_cannot_be_asked_for_and_switched_off(serve):
+    code, _, _, err = serve(*QUICK, "simulator=request", "requests.enabled=false")
+    assert code == 2 and "requests.enabled: false given" in err
