@@ -3,6 +3,8 @@
 from lpo.serve.calibrate import Fit as Fit
 from lpo.serve.calibrate import Kind as Kind
 from lpo.serve.calibrate import fit as fit
+from lpo.serve.fronts import Front as Front
+from lpo.serve.fronts import level_front as level_front
 from lpo.serve.instance import INSTANCES as INSTANCES
 from lpo.serve.instance import Hardware as Hardware
 from lpo.serve.instance import Instance as Instance
@@ -31,6 +33,8 @@ from lpo.serve.plan import FluidPlan as FluidPlan
 from lpo.serve.plan import Infeasible as Infeasible
 from lpo.serve.plan import solve_plan as solve_plan
 from lpo.serve.plan import solve_program as solve_program
+from lpo.serve.price_splits import PriceSplits as PriceSplits
+from lpo.serve.price_splits import split_prices as split_prices
 from lpo.serve.program import FluidProgram as FluidProgram
 from lpo.serve.program import Pricing as Pricing
 from lpo.serve.program import fluid_program as fluid_program
@@ -41,3 +45,5 @@ from lpo.serve.readers import read_measurements as read_measurements
 from lpo.serve.readers import read_published_fit as read_published_fit
 from lpo.serve.revenue import OptimalRevenue as OptimalRevenue
 from lpo.serve.revenue import make_optimal_revenue as make_optimal_revenue
+from lpo.serve.sensitivities import Sensitivities as Sensitivities
+from lpo.serve.sensitivities import revenue_sensitivities as revenue_sensitivities

@@ -11,7 +11,7 @@ from lpo.runs import CommandConfig
 SimulatorKind = Enum("SimulatorKind", ["aggregate", "per_gpu", "request"])
 PricingKind = Enum("PricingKind", ["bundled", "separate"])
 LengthsKind = Enum("LengthsKind", ["exponential", "fixed"])
-TraceLengthsKind = Enum("TraceLengthsKind", ["true", "exponential"])
+TraceLengthsKind = Enum("TraceLengthsKind", ["own", "exponential"])
 IterationKind = Enum("IterationKind", ["two_regime", "two_regime_kv", "tabular"])
 ClassesKind = Enum("ClassesKind", ["thresholds", "kmeans"])
 AnalysisKind = Enum(
@@ -134,7 +134,7 @@ class TraceConfig:
     replan_s: float | None = 300.0
     smoothing: float = 0.5
     class_error: float = 0.0
-    lengths: TraceLengthsKind = TraceLengthsKind.true
+    lengths: TraceLengthsKind = TraceLengthsKind.own
     time_column: str = "TIMESTAMP"
     context_column: str = "ContextTokens"
     generated_column: str = "GeneratedTokens"

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 import pandas as pd
 
 from lpo.runs import Picture, ResultTable, progress
@@ -89,7 +90,7 @@ def compare_policies(cfg: ServeConfig, problem: Problem) -> Findings:
         shown=[
             (
                 "policies; revenue and tokens per GPU and second, waits in seconds",
-                ranked[[name for name in _SHOWN if name in ranked]].rename(columns=_SHOWN),
+                pd.DataFrame({say: ranked[name] for name, say in _SHOWN.items() if name in ranked}),
             )
         ],
         notes=_notes(problem, requested),
@@ -168,7 +169,7 @@ def _pictures(table: pd.DataFrame, windows: pd.DataFrame) -> dict[str, Picture]:
             },
         )
     }
-    if len(table) > 1 and table["reward_ratio"].notna().all():
+    if len(table) > 1 and not np.isnan(table["reward_ratio"].to_numpy(np.float64)).any():
         found = {
             "policies": bar_picture(
                 "Share of the plan's revenue",
