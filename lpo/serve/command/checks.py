@@ -26,13 +26,13 @@ def validate(cfg: ServeConfig) -> None:
     policies_of(cfg)
     check(cfg, "seed", lambda seed: 0 <= seed < 2**32, "from 0 to 2^32 - 1")
     for key in ("seeds", "n", "windows", "requests.seeds", "search.most", "analysis.cases"):
-        check(cfg, key, lambda value: value >= 1, ">= 1")
+        check(cfg, key, lambda value: value is None or value >= 1, ">= 1")
     for key in _POSITIVE:
         check(cfg, key, lambda value: value is None or 0 < value < math.inf, "> 0 and finite")
     for key in ("warm_up_s", "requests.warm_up_s", "trace.start_s", "trace.patience"):
         check(cfg, key, lambda value: value is None or 0 <= value < math.inf, ">= 0 and finite")
     for key in ("search.ttft_percentile", "search.tpot_percentile"):
-        check(cfg, key, lambda value: 0 < value < 100, "in (0, 100)")
+        check(cfg, key, lambda value: value is None or 0 < value < 100, "in (0, 100)")
     check(cfg, "search.abandonment", lambda a: a is None or 0 <= a <= 1, "null or in [0, 1]")
     check(cfg, "trace.class_error", lambda share: 0 <= share <= 1, "in [0, 1]")
     check(cfg, "trace.smoothing", lambda weight: 0 < weight <= 1, "in (0, 1]")
@@ -50,8 +50,10 @@ _POSITIVE = (
     "requests.tpot_limit_s",
     "measurements.mixed_to",
     "trace.rate_scale",
+    "trace.prior_s",
     "trace.seconds",
     "trace.replan_s",
+    "trace.margin",
     "search.ttft_s",
     "search.tpot_s",
 )

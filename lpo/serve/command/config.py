@@ -129,10 +129,12 @@ class TraceConfig:
     kinds: int = 4
     rate_scale: float = 1.0
     start_s: float = 0.0
+    prior_s: float = 600.0
     seconds: float | None = None
     patience: float = 0.1
-    replan_s: float | None = 300.0
-    smoothing: float = 0.5
+    replan_s: float | None = 60.0
+    smoothing: float = 0.3
+    margin: float = 1.1
     class_error: float = 0.0
     lengths: TraceLengthsKind = TraceLengthsKind.own
     time_column: str = "TIMESTAMP"
@@ -147,9 +149,10 @@ class SearchConfig:
     ttft_s: float | None = None
     ttft_percentile: float = 99.0
     tpot_s: float | None = None
-    tpot_percentile: float = 99.0
+    tpot_percentile: float | None = 99.0
     abandonment: float | None = None
-    most: int = 1024
+    per_class: bool = False
+    most: int | None = None
 
 
 @dataclass

@@ -23,7 +23,7 @@ def job(cfg: ServeConfig, folder: RunFolder) -> Mapping[str, Any]:
         problem = load_problem(cfg)
     except LevelsConflict as conflict:
         raise Infeasible(str(conflict), conflict=list(conflict.conflict)) from conflict
-    folder.record(data=problem.sources, timings_s={"planning": perf_counter() - clock})
+    folder.record(data=sources_of(problem), timings_s={"planning": perf_counter() - clock})
     with tracking(cfg.tracking, folder.path, folder.read_config(), cfg.command) as log:
         clock = perf_counter()
         title, find = _task(cfg)
@@ -35,6 +35,11 @@ def job(cfg: ServeConfig, folder: RunFolder) -> Mapping[str, Any]:
         write_findings(folder, f"lpo serve: {title}", found)
         log({name: value for name, value in found.metrics.items() if value is not None}, 0)
     return {"result": found.result, "metrics": found.metrics}
+
+
+def sources_of(problem: Problem) -> list[dict[str, Any]]:
+    """The files that were read, for `summary.json`."""
+    return [] if problem.trace is None else problem.trace.sources
 
 
 def _task(cfg: ServeConfig) -> tuple[str, Callable[[ServeConfig, Problem], Findings]]:

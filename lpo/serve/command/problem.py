@@ -8,6 +8,7 @@ from lpo.errors import InputError
 from lpo.serve.calibrate import Fit, fit
 from lpo.serve.command.checks import levels_given, policies_of
 from lpo.serve.command.config import InstanceConfig, IterationKind, ServeConfig
+from lpo.serve.command.traces import GivenTrace, given_trace, instance_of_trace
 from lpo.serve.instance import Hardware, Instance, make_hardware, make_instance
 from lpo.serve.iteration_time import (
     IterationTime,
@@ -18,17 +19,17 @@ from lpo.serve.iteration_time import (
 )
 from lpo.serve.levels import Penalised, ServiceLevels, check_levels
 from lpo.serve.plan import FluidPlan, solve_plan
-from lpo.serve.policies import Policy, Targets, plan_for, targets_of
+from lpo.serve.policies import Policy, Pools, Targets, plan_for, targets_of
 from lpo.serve.program import Pricing
 from lpo.serve.readers import read_measurements
-from lpo.workload.series import Source
 
 
 class Problem(NamedTuple):
     """An instance and how it is looked at.
 
-    optimum: the plan under what is paid, without pools, which no policy beats in the limit.
-    iteration_time: of the request-level simulator. fitted: of the user's measurements.
+    trace: what is replayed; the instance is then that of its head. optimum: the plan under what is
+    paid, without pools, which no policy beats in the limit. iteration_time: of the request-level
+    simulator. fitted: of the user's measurements.
     """
 
     name: str
@@ -39,7 +40,7 @@ class Problem(NamedTuple):
     optimum: FluidPlan
     iteration_time: IterationTime
     fitted: Fit | None
-    sources: list[Source]
+    trace: GivenTrace | None
 
 
 class Planned(NamedTuple):
@@ -57,11 +58,14 @@ def load_problem(cfg: ServeConfig) -> Problem:
     service levels exclude each other.
     """
     hardware, fitted = hardware_given(cfg)
-    instance = instance_of(cfg.instance, hardware)
+    instance, trace = instance_of(cfg.instance, hardware), None
+    if cfg.trace.path is not None:
+        trace = given_trace(cfg)
+        instance = instance_of_trace(trace, cfg, hardware)
     levels = levels_of(cfg, len(instance.arrival))
     pricing = Pricing(cfg.pricing.name)
     return Problem(
-        name=cfg.instance.name,
+        name=cfg.instance.name if trace is None else trace.name,
         instance=instance,
         levels=levels,
         pricing=pricing,
@@ -69,7 +73,7 @@ def load_problem(cfg: ServeConfig) -> Problem:
         optimum=solve_plan(instance, levels, pricing=pricing),
         iteration_time=iteration_time_of(cfg, hardware, fitted),
         fitted=fitted,
-        sources=[],
+        trace=trace,
     )
 
 
@@ -80,7 +84,8 @@ def priced(policy: Policy, pricing: Pricing) -> Policy:
 
 def planned(problem: Problem, policy: Policy, gpus: int) -> Planned:
     """Return the plan that a policy follows and its targets on `gpus` GPUs."""
-    plan = plan_for(policy, problem.instance, problem.levels)
+    same = policy.pricing == problem.pricing and policy.pools != Pools.SPLIT
+    plan = problem.optimum if same else plan_for(policy, problem.instance, problem.levels)
     return Planned(policy, plan, targets_of(policy, problem.instance, plan, gpus))
 
 

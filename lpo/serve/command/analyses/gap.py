@@ -90,8 +90,9 @@ def find(cfg: ServeConfig, problem: Problem) -> Findings:
             "fits": ResultTable(
                 "Fits",
                 "gap = factor n^-exponent, weighted least squares on logarithms, from from_n GPUs "
-                "on; exponent_error: standard error, factor_error: of the factor's logarithm; misfit: chi-square per degree of freedom, about "
-                "1 where the law explains the gaps as well as their errors allow.",
+                "on; exponent_error: standard error, factor_error: of the factor's logarithm; "
+                "misfit: chi-square per degree of freedom, about 1 where the law explains the gaps "
+                "as well as their errors allow.",
                 laws,
             ),
             "checks": ResultTable(

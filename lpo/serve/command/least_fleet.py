@@ -1,0 +1,143 @@
+"""The least fleet that keeps percentiles, for an instance or a trace."""
+
+import numpy as np
+import pandas as pd
+
+from lpo.runs import ResultTable
+from lpo.runs.lines import Lines
+from lpo.serve.capacity import Capacity, Limits, Measured, Tried, fleet_for
+from lpo.serve.command.config import ServeConfig
+from lpo.serve.command.drawing import line_picture
+from lpo.serve.command.findings import Findings
+from lpo.serve.command.problem import Problem
+from lpo.serve.command.replaying import classes_frame
+from lpo.serve.command.requesting import USUAL, draw_requests
+from lpo.serve.command.simulating import span_of
+from lpo.serve.command.traces import requests_of_trace
+from lpo.serve.knapsack import minimum_fleet
+from lpo.serve.requests import stack_requests
+
+
+def find_least_fleet(cfg: ServeConfig, problem: Problem) -> Findings:
+    """Search the least fleet for the first policy, all seeds with the same requests at every size.
+
+    Raises InputError on limits that no fleet, or not the largest allowed one, keeps.
+    """
+    policy, limits = problem.policies[0], limits_of(cfg)
+    begin_s, end_s, window_s = 0.0, np.inf, None
+    if problem.trace is None:
+        span = span_of(problem.instance, cfg.requests.warm_up_s, cfg.requests.seconds, USUAL)
+        begin_s, end_s = span.warm_up_s, span.warm_up_s + span.seconds
+        requests = draw_requests(cfg, problem, cfg.n, end_s)
+    else:
+        window_s = cfg.trace.replan_s
+        seeds = range(cfg.requests.seeds)
+        requests = stack_requests(
+            [requests_of_trace(cfg, problem.trace, problem.instance, seed=seed) for seed in seeds]
+        )
+    kv_tokens = cfg.requests.kv_tokens
+    found = fleet_for(
+        policy,
+        problem.instance,
+        requests,
+        limits,
+        gpus=cfg.n,
+        max_gpus=cfg.search.most,
+        from_s=begin_s,
+        to_s=end_s,
+        window_s=window_s,
+        margin=1.0 if problem.trace is None else cfg.trace.margin,
+        levels=problem.levels,
+        times=problem.iteration_time,
+        kv_tokens=None if kv_tokens is None else int(kv_tokens),
+        seed=cfg.seed,
+    )
+    return _findings(cfg, problem, limits, found)
+
+
+def limits_of(cfg: ServeConfig) -> Limits:
+    """The limits of the configuration."""
+    asked = cfg.search
+    return Limits(
+        ttft_s=asked.ttft_s,
+        ttft_percentile=asked.ttft_percentile,
+        tpot_s=asked.tpot_s,
+        tpot_percentile=asked.tpot_percentile,
+        abandonment=asked.abandonment,
+        per_class=asked.per_class,
+    )
+
+
+def tried_table(found: Capacity) -> pd.DataFrame:
+    """One row a fleet that was simulated: the median seed, of the worst class where each counts."""
+    return pd.DataFrame([_tried_row(tried) for tried in found.tried])
+
+
+def _tried_row(tried: Tried) -> dict[str, object]:
+    row: dict[str, object] = {"n": tried.gpus, "meets": tried.meets}
+    row |= {"seeds_passed": tried.share.share}
+    row |= {"seeds_low": tried.share.low, "seeds_high": tried.share.high}
+    for name, values in zip(Measured._fields, tried.measured, strict=True):
+        worst = np.nanmax(values, axis=1) if not np.isnan(values).all() else values[:, 0]
+        row |= {name: np.median(worst), f"{name}_least": worst.min(), f"{name}_most": worst.max()}
+    return row
+
+
+def _findings(cfg: ServeConfig, problem: Problem, limits: Limits, found: Capacity) -> Findings:
+    table = tried_table(found)
+    least = minimum_fleet(problem.instance, cfg.n)
+    share = found.confirmed
+    notes = []
+    if found.smaller_passed:
+        notes.append(
+            f"smaller fleets passed too ({', '.join(map(str, found.smaller_passed))}): more GPUs "
+            "were not always better here, or the seeds are too few to tell."
+        )
+    tables = {
+        "fleets": ResultTable(
+            "Fleets that were tried",
+            f"{cfg.requests.seeds} seeds, the same requests for every fleet. A fleet meets the "
+            "limits if at least half of the seeds do (seeds_passed, with its 95 % interval). The "
+            "numbers are of the median seed, and of the best and worst one.",
+            table,
+        )
+    }
+    if problem.trace is not None:
+        tables["trace_classes"] = ResultTable(
+            "Classes", "Of the head of the trace.", classes_frame(problem.trace)
+        )
+    shown = ["n", "meets", "seeds_passed", *(name for name in Measured._fields)]
+    limited = [
+        Lines(title, "n", name, reference=limit)
+        for title, name, limit in (
+            ("Time to first token", "ttft_s", limits.ttft_s),
+            ("Time per output token", "tpot_s", limits.tpot_s),
+            ("Share that gives up", "abandonment", limits.abandonment),
+        )
+        if limit is not None
+    ]
+    return Findings(
+        result=f"{found.gpus} GPUs keep the limits with {problem.policies[0].name}; "
+        f"{least.least:.4g} could just serve everything; {100.0 * share.share:.0f} % of the seeds "
+        f"pass at {found.gpus} and fail at {found.gpus - 1} (95 %: {100.0 * share.low:.0f} to "
+        f"{100.0 * share.high:.0f} %)",
+        metrics={
+            "least_fleet": float(found.gpus),
+            "minimum_fleet": least.least,
+            "confirmed_share": share.share,
+            "confirmed_low": share.low,
+            "confirmed_high": share.high,
+        },
+        tables=tables,
+        pictures={
+            "fleets": line_picture(
+                "What the fleets keep",
+                "The median seed; dashed: the limit.",
+                table,
+                limited,
+                {"ttft_s": "seconds", "tpot_s": "seconds", "abandonment": "share of requests"},
+            )
+        },
+        shown=[("fleets that were tried; seconds, shares", pd.DataFrame(table[shown]))],
+        notes=notes,
+    )
