@@ -38,7 +38,7 @@ def admit(policy: Policy, targets: Targets, seen: Seen) -> Array:
         held = seen.credit / jnp.maximum(targets.rate, 1e-30)
         ranks = [jnp.where(targets.open, came_first, held)]
     else:
-        may = may & came_first
+        ranks = [came_first]
     return _best(may, ranks)
 
 
@@ -56,7 +56,9 @@ def spend(targets: Targets, credit: Array, chosen: Array) -> Array:
 def _eligible(policy: Policy, targets: Targets, seen: Seen) -> Array:
     may = seen.waiting > 0.0
     if policy.gate == Gate.CREDIT:
-        may &= (seen.credit >= 1.0) | targets.exempt | targets.open
+        # a credit left over from another plan does not admit a class that has no place in this one
+        earned = (seen.credit >= 1.0) & (targets.rate > 0.0)
+        may &= earned | targets.exempt | targets.open
     elif policy.gate == Gate.STRICT:
         may &= seen.prefilling < targets.x
     if policy.refuse_unplanned:

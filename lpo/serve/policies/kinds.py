@@ -44,6 +44,9 @@ class Router(StrEnum):
     SLI-aware policy). same_gpu: where it was prefilled, in the slot that it has held since.
     least_loaded: on the GPU with the fewest streams. least_kv: on the one with the fewest tokens in
     its cache.
+
+    Without pools solo_first asks whether a GPU prefills at the moment, and a free slot goes to a
+    prefill before a decode that waits.
     """
 
     SOLO_FIRST = "solo_first"

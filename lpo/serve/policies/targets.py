@@ -60,7 +60,7 @@ def targets_of(policy: Policy, instance: Instance, plan: FluidPlan, gpus: int) -
     GPUs that prefill are others than those that decode.
     """
     least = 2 if policy.pools == Pools.SPLIT else 1
-    if gpus != int(gpus) or gpus < least:
+    if not least <= gpus < np.inf or gpus != np.floor(gpus):
         raise InputError(
             f"`n` must be a whole number of at least {least} for {policy.name}, got {gpus}."
         )
