@@ -10,6 +10,7 @@ from lpo.runs import check
 from lpo.serve.command.config import (
     ALL,
     AZURE,
+    AnalysisKind,
     LevelsConfig,
     ServeConfig,
     SimulatorKind,
@@ -87,6 +88,8 @@ def _check_sources(cfg: ServeConfig) -> None:
     if cfg.measurements.path is not None and not Path(cfg.measurements.path).is_file():
         _refuse_file("measurements.path", cfg.measurements.path, "null or the path of a CSV file")
     if cfg.trace.path is None:
+        if cfg.analysis.name is AnalysisKind.replay:
+            raise InputError(f"trace.path: null given; allowed: {AZURE}, or paths of traces")
         return
     for path in trace_paths(cfg):
         if path != AZURE and not Path(path).is_file():
