@@ -16,6 +16,7 @@ Lengths = Callable[[np.random.Generator, np.ndarray], tuple[np.ndarray, np.ndarr
 
 LONGEST = 10**6
 """Tokens of a prompt, and of a decode, at the most: sums over a GPU are 32-bit integers."""
+_LATEST = 1e9  # s, at which the clock still holds microseconds
 
 
 class Requests(NamedTuple):
@@ -52,7 +53,7 @@ def make_requests(
     Raises InputError on lengths that differ, on arrivals or patiences that are negative or no
     numbers, on classes below 0, and on tokens that are not whole numbers from 1 to `LONGEST`.
     """
-    times = _column("arrival_s", arrival_s, None, 0.0, np.inf)
+    times = _column("arrival_s", arrival_s, None, 0.0, _LATEST)
     R = len(times)
     order = np.argsort(times, kind="stable")
     whole = {"kind": (kind, 0), "prompt": (prompt, 1), "decode": (decode, 1)}

@@ -1,8 +1,9 @@
 """Requests that wait to decode: rings of fixed capacity, first come, first served."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax.numpy as jnp
+import numpy as np
 from jax import Array, lax
 
 
@@ -15,21 +16,19 @@ class Buffer(NamedTuple):
     middle of it keep their places until the head passes them.
     """
 
-    request: Array
-    gpu: Array
-    due_s: Array
-    head: Array
-    tail: Array
-    waiting: Array
+    request: Any
+    gpu: Any
+    due_s: Any
+    head: Any
+    tail: Any
+    waiting: Any
 
 
 def empty_buffer(rings: int, places: int) -> Buffer:
-    """Return empty rings."""
-    whole = jnp.zeros(rings, jnp.int32)
-    nobody = jnp.full((rings, places), -1, jnp.int32)
-    return Buffer(
-        nobody, nobody, jnp.full((rings, places), jnp.inf, jnp.float64), whole, whole, whole
-    )
+    """Return empty rings, in NumPy."""
+    whole = np.zeros(rings, np.int32)
+    nobody = np.full((rings, places), -1, np.int32)
+    return Buffer(nobody, nobody, np.full((rings, places), np.inf), whole, whole, whole)
 
 
 def join(

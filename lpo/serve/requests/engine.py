@@ -23,7 +23,7 @@ from lpo.serve.requests.step import step
 class Run(NamedTuple):
     """A run at a time, or S runs of the same shape; what `start` was given, and
 
-    lines, state: JAX arrays, float64 and int32. advanced: how often it has been.
+    lines, state: arrays, float64 and int32. advanced: how often it has been.
     """
 
     shape: Shape
@@ -92,13 +92,13 @@ def start(
     )
     R = requests.arrival_s.shape[-1]
     each = [make_lines(run, classes, most, seed + s) for s, run in enumerate(_one_by_one(requests))]
-    with jax.enable_x64(True):
-        states = [empty_state(shape, one.first, R, buffer) for one in each]
-        many = requests.arrival_s.ndim == 2
-        join = partial(
-            jax.tree.map, lambda *runs: jnp.stack(runs) if many else jnp.asarray(runs[0])
+    states = [empty_state(shape, one.first, R, buffer) for one in each]
+    if requests.arrival_s.ndim == 1:
+        lines, state = each[0], states[0]
+    else:
+        lines, state = (
+            jax.tree.map(lambda *runs: np.stack(runs), *of_all) for of_all in (each, states)
         )
-        lines, state = join(*each), join(*states)
     return Run(shape, requests, times, int(hardware.chunk), most, seed, lines, state)
 
 
@@ -124,13 +124,13 @@ def advance(run: Run, targets: Targets, until_s: float = np.inf) -> Run:
     mixed = np.floor(np.asarray(targets.mixed, np.float64) + (drawn if many else drawn[0]))
     with jax.enable_x64(True):
         setting = Setting(
-            times=jax.tree.map(lambda value: jnp.asarray(value, jnp.float64), run.times),
-            chunk=jnp.int32(run.chunk),
-            kv_tokens=jnp.int32(run.kv_tokens),
-            targets=jax.tree.map(jnp.asarray, targets),
-            gpus=jnp.asarray(np.asarray(targets.gpus), jnp.int32),
-            mixed=jnp.asarray(mixed, jnp.int32),
-            until_s=jnp.float64(until_s),
+            times=jax.tree.map(np.float64, run.times),
+            chunk=np.int32(run.chunk),
+            kv_tokens=np.int32(run.kv_tokens),
+            targets=targets,
+            gpus=np.asarray(targets.gpus).astype(np.int32),
+            mixed=mixed.astype(np.int32),
+            until_s=np.float64(until_s),
         )
         axes = (several, many) if many else None
         state = _advanced(run.shape, axes, run.lines, setting, run.state)
@@ -141,7 +141,7 @@ def read(run: Run) -> Served:
     """Return what has become of every request."""
     with jax.enable_x64(True):
         gpus = _next_boundaries(
-            run.shape.policy.prefill_pauses, jnp.int32(run.chunk), run.state.gpus, run.state.now_s
+            run.shape.policy.prefill_pauses, np.int32(run.chunk), run.state.gpus, run.state.now_s
         )
     log, request, now_s = (
         np.asarray(each) for each in (run.state.log, run.lines.request, run.state.now_s)

@@ -5,9 +5,10 @@ and iteration times are straight lines in the cache, so that the time of k of th
 them until a time have closed forms. docs/serve_requests.md.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 
 from lpo.serve.iteration_time import IterationTime
@@ -32,20 +33,20 @@ class Gpus(NamedTuple):
     which a slot is free, `NEVER` in a free one; holder [n, B], its request.
     """
 
-    start_s: Array
-    end_s: Array
-    tau_s: Array
-    slope_s: Array
-    alike: Array
-    count: Array
-    iteration: Array
-    kv: Array
-    unread: Array
-    streams: Array
-    prefill: Array
-    reserved: Array
-    ends_at: Array
-    holder: Array
+    start_s: Any
+    end_s: Any
+    tau_s: Any
+    slope_s: Any
+    alike: Any
+    count: Any
+    iteration: Any
+    kv: Any
+    unread: Any
+    streams: Any
+    prefill: Any
+    reserved: Any
+    ends_at: Any
+    holder: Any
 
     @property
     def prefilling(self) -> Array:
@@ -54,13 +55,13 @@ class Gpus(NamedTuple):
 
 
 def idle_gpus(gpus: int, batch: int) -> Gpus:
-    """Return empty GPUs at time 0."""
-    real, whole = jnp.zeros(gpus, jnp.float64), jnp.zeros(gpus, jnp.int32)
-    slots = jnp.zeros((gpus, batch), jnp.int32)
+    """Return empty GPUs at time 0, in NumPy."""
+    real, whole = np.zeros(gpus), np.zeros(gpus, np.int32)
+    slots = np.zeros((gpus, batch), np.int32)
     return Gpus(
         real,
-        jnp.full(gpus, jnp.inf),
-        jnp.ones(gpus, jnp.float64),
+        real + np.inf,
+        real + 1.0,
         real,
         *(whole,) * 6,
         prefill=whole - 1,

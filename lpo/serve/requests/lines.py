@@ -1,6 +1,6 @@
 """Requests laid out so that an event looks up what it needs: queues are ranges of sorted arrays."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -17,19 +17,19 @@ class Lines(NamedTuple):
     which they give up before prefill, and when. due_rank: place of a request among them.
     """
 
-    request: np.ndarray
-    arrival_s: np.ndarray
-    prompt: np.ndarray
-    decode: np.ndarray
-    seen: np.ndarray
-    patience_s: np.ndarray
-    bits: np.ndarray
-    order: np.ndarray
-    place: np.ndarray
-    first: np.ndarray
-    due_request: np.ndarray
-    due_s: np.ndarray
-    due_rank: np.ndarray
+    request: Any
+    arrival_s: Any
+    prompt: Any
+    decode: Any
+    seen: Any
+    patience_s: Any
+    bits: Any
+    order: Any
+    place: Any
+    first: Any
+    due_request: Any
+    due_s: Any
+    due_rank: Any
 
 
 def make_lines(requests: Requests, classes: int, kv_tokens: int, seed: int) -> Lines:

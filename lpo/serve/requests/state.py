@@ -2,9 +2,7 @@
 
 from typing import Any, NamedTuple
 
-import jax.numpy as jnp
-from jax import Array
-from jax.typing import ArrayLike
+import numpy as np
 
 from lpo.serve.policies import Policy, Router, Targets
 from lpo.serve.requests.buffer import Buffer, empty_buffer
@@ -34,12 +32,12 @@ class Setting(NamedTuple):
     """
 
     times: Any
-    chunk: Array
-    kv_tokens: Array
+    chunk: Any
+    kv_tokens: Any
     targets: Targets
-    gpus: Array
-    mixed: Array
-    until_s: Array
+    gpus: Any
+    mixed: Any
+    until_s: Any
 
 
 class State(NamedTuple):
@@ -53,45 +51,45 @@ class State(NamedTuple):
     have been given a decode slot. log float64 [R + 1, 7].
     """
 
-    now_s: Array
-    live: Array
-    again: Array
-    wake_s: Array
-    steps: Array
-    arrived: Array
-    due_next: Array
-    head: Array
-    tail: Array
-    waiting: Array
-    prefilling: Array
-    credit: Array
-    placed: Array
+    now_s: Any
+    live: Any
+    again: Any
+    wake_s: Any
+    steps: Any
+    arrived: Any
+    due_next: Any
+    head: Any
+    tail: Any
+    waiting: Any
+    prefilling: Any
+    credit: Any
+    placed: Any
     gpus: Gpus
     buffer: Buffer
-    log: Array
+    log: Any
 
 
-def empty_state(shape: Shape, first: ArrayLike, requests: int, places: int) -> State:
-    """Return the state before the first arrival; `first` [I] as in `Lines`."""
-    none, classes = jnp.int32(0), jnp.zeros(shape.classes, jnp.int32)
+def empty_state(shape: Shape, first: np.ndarray, requests: int, places: int) -> State:
+    """Return the state before the first arrival, in NumPy; `first` [I] as in `Lines`."""
+    none, classes = np.int32(0), np.zeros(shape.classes, np.int32)
     rings = 2 * shape.classes if shape.policy.router == Router.SHARES else 1
     if shape.policy.router == Router.SAME_GPU:
         places = 1  # nobody ever waits to decode
     return State(
-        now_s=jnp.float64(0.0),
-        live=jnp.asarray(True),
-        again=jnp.asarray(True),
-        wake_s=jnp.float64(jnp.inf),
+        now_s=np.float64(0.0),
+        live=np.True_,
+        again=np.True_,
+        wake_s=np.float64(np.inf),
         steps=none,
         arrived=none,
         due_next=none,
-        head=jnp.asarray(first, jnp.int32),
-        tail=jnp.asarray(first, jnp.int32),
+        head=first,
+        tail=first,
         waiting=classes,
         prefilling=classes,
-        credit=jnp.zeros(shape.classes, jnp.float64),
+        credit=np.zeros(shape.classes),
         placed=none,
         gpus=idle_gpus(shape.gpus, shape.batch),
         buffer=empty_buffer(rings, places),
-        log=jnp.full((requests + 1, 7), jnp.nan, jnp.float64),
+        log=np.full((requests + 1, 7), np.nan),
     )

@@ -135,6 +135,7 @@ def _looking_ahead(
     soon = waits & ~free & (targets.rate > 0.0)
     wait = (1.0 - state.credit) / jnp.where(soon, targets.rate, 1.0)
     wake = state.now_s + jnp.where(soon, wait, jnp.inf).min()
+    wake = jnp.maximum(wake, jnp.nextafter(state.now_s, jnp.inf))  # or time would stand still
     return state._replace(
         again=more | (started.happens & slots & (waits & free).any()),
         wake_s=jnp.where(slots, wake, jnp.inf),
