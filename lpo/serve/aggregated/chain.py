@@ -20,7 +20,6 @@ from lpo.errors import InputError
 from lpo.serve.aggregated.step import KINDS, Draws, State, drawn, event_rates, follow
 from lpo.serve.instance import Instance
 from lpo.serve.policies import Policy, Pools, Rounding, Targets
-from lpo.serve.rates import service_rates
 from lpo.serve.totals import Occupancy, Totals
 
 _FLEETS = 32  # that are worth a core of their own
@@ -261,8 +260,8 @@ def _totals(
     arrived, gave_up, prefilled, left_solo, left_mixed, done_mixed, done_solo = np.moveaxis(
         events, -2, 0
     )
-    mu_s = service_rates(instance).mu_s
-    mu_s = mu_s if len(shape) == 1 else np.asarray(mu_s)[:, None, None, :]
+    mu_s = 1.0 / (np.asarray(instance.hardware.tau_solo)[..., None] * np.asarray(instance.decode))
+    mu_s = mu_s if len(shape) == 1 else mu_s[:, None, None, :]
     occupancy = [
         Occupancy(
             *(

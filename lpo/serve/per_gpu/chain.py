@@ -4,7 +4,9 @@ Exact where the aggregated chain is not: a decode is slow while a prefill runs o
 policy without pools may put both anywhere. An event costs a few walks through a tree over the GPUs.
 """
 
+import os
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -23,6 +25,7 @@ from lpo.serve.per_gpu.tree import shape_for
 from lpo.serve.policies import Policy, Pools, Rounding, Router, Targets
 from lpo.serve.totals import Occupancy, Totals
 
+_FLEETS = 16  # that are worth a core of their own
 _BLOCK = 256  # events of one compiled scan: what float32 adds up before float32 pairs take over
 # Bytes of the trees of the fleets that go through a window side by side. XLA gives every update of
 # an array of twice this size to several threads, for more than the update itself takes.
@@ -100,20 +103,33 @@ def simulate(
         raise InputError(f"`targets` must be one, or one a window: {windows}, got {len(each)}.")
     _check(policy, instance, each, gpus_max, averaged)
     sizes = {"gpus_max": gpus_max, "averaged": averaged}
-    fleets = start
-    if fleets is None:
-        fleets = empty(policy, instance, each[0], len(keys), **sizes)
-    if warm_up_s:
-        fleets, _ = advance(
-            policy, instance, each[0], fleets, _fold(keys, 0), seconds=warm_up_s, **sizes
-        )
-    passed: list[Totals] = []
-    for number, now in enumerate(each, 1):
-        fleets, totals = advance(
-            policy, instance, now, fleets, _fold(keys, number), seconds=window_s, **sizes
-        )
-        passed.append(totals)
-    return jax.tree.map(lambda *parts: np.stack(parts, 1), *passed)
+    if start is None:
+        start = empty(policy, instance, each[0], len(keys), **sizes)
+
+    def run(part: slice) -> Totals:
+        fleets, own = jax.tree.map(lambda leaf: leaf[part], (start, keys))
+        times = [(0, each[0], warm_up_s)] if warm_up_s else []
+        times += [(number, now, window_s) for number, now in enumerate(each, 1)]
+        passed: list[Totals] = []
+        for number, now, seconds in times:
+            fleets, totals = advance(
+                policy, instance, now, fleets, _fold(own, number), seconds=seconds, **sizes
+            )
+            passed.append(totals)
+        return jax.tree.map(lambda *parts: np.stack(parts, 1), *passed[-windows:])
+
+    parts = _parts(len(keys))
+    with ThreadPoolExecutor(len(parts)) as threads:
+        return jax.tree.map(lambda *rows: np.concatenate(rows), *threads.map(run, parts))
+
+
+def _parts(seeds: int) -> list[slice]:
+    """Equal parts of the seeds, one for each core: compiled loops of short rows use one core.
+    Results do not depend on it."""
+    most = min(os.cpu_count() or 1, seeds // _FLEETS) if jax.default_backend() == "cpu" else 1
+    count = next((count for count in range(most, 0, -1) if seeds % count == 0), 1)
+    size = seeds // count
+    return [slice(size * part, size * (part + 1)) for part in range(count)]
 
 
 def advance(
