@@ -47,7 +47,8 @@ def bars(
             error_kw={"ecolor": "0.35", "elinewidth": 1, "capsize": 2},
         )
         if len(columns) == 1:
-            panel.bar_label(drawn, fmt="%.4g", padding=4, fontsize="small")
+            plain = {"facecolor": "white", "edgecolor": "none", "pad": 0.5}
+            panel.bar_label(drawn, fmt="%.4g", padding=4, fontsize="small", bbox=plain)
             panel.margins(x=0.1)  # room for the numbers
         start = start + values if stacked else start
     if limit is not None:

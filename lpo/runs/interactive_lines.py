@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from lpo.runs.grids import panel_columns
-from lpo.runs.lines import Lines, groups_of, half_width, heights
+from lpo.runs.lines import MARKED, Lines, groups_of, half_width, heights
 from lpo.runs.style import BASELINE, colours
 
 
@@ -57,7 +57,7 @@ def _traces(table: pd.DataFrame, panel: Lines, labels: Mapping[str, str]) -> lis
                 x=rows[panel.x],
                 y=rows[panel.y],
                 error_y=None if half is None else {"array": half, "thickness": 1.2, "width": 3},
-                mode="lines+markers",
+                mode="lines" if len(rows) > MARKED else "lines+markers",
                 name=name,
                 legendgroup=name,
                 line={"color": colour[name], "width": 1.5},

@@ -11,6 +11,8 @@ from matplotlib.figure import Figure
 from lpo.runs.grids import clean, panel_columns
 from lpo.runs.style import BASELINE, MARKERS, colours
 
+MARKED = 40  # points of a line: with more, markers hide it
+
 
 class Lines(NamedTuple):
     """One panel: column `y` over column `x`, a line a value of `group` (None: one line).
@@ -82,7 +84,7 @@ def _draw(axes: Axes, table: pd.DataFrame, panel: Lines, labels: Mapping[str, st
             rows[panel.x].to_numpy(np.float64),
             rows[panel.y].to_numpy(np.float64),
             yerr=half_width(rows, panel),
-            fmt=f"{MARKERS[i % len(MARKERS)]}-",
+            fmt="-" if len(rows) > MARKED else f"{MARKERS[i % len(MARKERS)]}-",
             color=colour[name],
             linewidth=1.3,
             markersize=4.5,

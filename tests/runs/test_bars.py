@@ -1,5 +1,7 @@
 """Bars, static and interactive, show every row and column."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -28,6 +30,17 @@ def test_static_bars(stacked):
 def test_one_column_is_labelled_with_its_values():
     panel = bars(TABLE, "part", ["x"], "dollars").axes[0]
     assert [text.get_text() for text in panel.texts] == ["1", "2", "4"]
+
+
+def test_spreads_stand_at_the_ends_of_their_bars():
+    table = TABLE.assign(sd=[0.5, 0.25, np.nan])
+    panel: Any = bars(table, "part", ["x", "y"], "dollars", spreads={"x": "sd"}).axes[0]
+    ends = [bar.get_width() for bar in panel.containers[1]]
+    lines = [np.ptp(line[:, 0]) for line in panel.collections[0].get_segments()]
+    assert lines == [1.0, 0.5, 0.0] and ends == [1, 2, 4]
+    figure: Any = interactive_bars(table, "part", ["x", "y"], "", spreads={"x": "sd"})
+    first, second = figure.data
+    assert list(first.error_x.array) == [0.5, 0.25, 0.0] and second.error_x.array is None
 
 
 def test_interactive_bars():

@@ -54,3 +54,16 @@ def test_the_interactive_twin_has_the_same_lines_and_one_legend():
     assert [trace.showlegend for trace in named] == [True, True, False, False]
     np.testing.assert_array_equal(named[0].x, [10, 50, 200])
     assert len(traces) == 8  # a dashed reference a line
+
+
+def test_bands_are_shaded_between_their_ends():
+    table = TABLE.assign(low=TABLE["share"] - 0.1, high=TABLE["share"] + 0.2)
+    panel = PANEL._replace(band=("low", "high"), reference=None, error=None)
+    axes: Any = lines.lines(table, [panel], {}).axes[0]
+    first, second = (each.get_paths()[0].vertices for each in axes.collections)
+    np.testing.assert_allclose([first[:, 1].min(), first[:, 1].max()], [0.5, 1.1])
+    assert second[:, 0].max() == 200
+    traces: list[Any] = list(interactive_lines.lines(table, [panel], {}).data)
+    assert [trace.fill for trace in traces] == [None, "tonexty", None] * 2
+    np.testing.assert_allclose(traces[1].y, [0.8, 1.0, 1.1])
+    assert [trace.showlegend for trace in traces] == [False, False, True] * 2

@@ -155,7 +155,8 @@ def _taken(
 def _admitted(
     policy: Policy, targets: Targets, mixed_gpus: Array, state: State, uniform: Array
 ) -> State:
-    first = jnp.argmax(drawn(state.waiting, uniform))
+    served = targets.x > 0.0 if policy.refuse_unplanned else True
+    first = jnp.argmax(drawn(state.waiting * served, uniform))
     seen = Seen(state.waiting, state.prefilling, state.credit, first)
     chosen = admit(policy, targets, seen)
     chosen = jnp.where(state.prefilling.sum() < mixed_gpus, chosen, -1)

@@ -27,6 +27,7 @@ def fleet_for(
     from_s: float = 0.0,
     to_s: float = np.inf,
     window_s: float | None = None,
+    weight: float = 0.3,
     margin: float = 1.0,
     levels: ServiceLevels = NO_LEVELS,
     seeds_share: float = 0.5,
@@ -50,7 +51,7 @@ def fleet_for(
     **Other arguments:**
 
     - `window_s`: fleets plan anew every that many seconds, from the rates measured until then with
-      `measured_rates`, as in a replay. None: one plan.
+      `measured_rates` (of which `weight` is one), as in a replay. None: one plan.
     - `margin`: plans are made for that many times the expected or measured rates. A plan gives to
       prefill the GPUs that these rates need, however large the fleet is, so that more GPUs do not
       shorten waits that come from bursts: a margin, plans anew, or a policy without pools do.
@@ -78,6 +79,7 @@ def fleet_for(
         from_s=from_s,
         to_s=to_s,
         window_s=window_s,
+        weight=weight,
         margin=margin,
         levels=levels,
         **options,

@@ -29,6 +29,7 @@ def make_trial(
     from_s: float = 0.0,
     to_s: float = np.inf,
     window_s: float | None = None,
+    weight: float = 0.3,
     margin: float = 1.0,
     levels: ServiceLevels = NO_LEVELS,
     **options: Any,
@@ -47,7 +48,9 @@ def make_trial(
     if window_s is not None:
         last = float(requests.arrival_s[np.isfinite(requests.arrival_s)].max())
         edges = window_edges(last, window_s)
-        by_window = np.stack([_by_window(run, rates, edges, window_s, margin) for run in runs])
+        by_window = np.stack(
+            [_by_window(run, rates, edges, window_s, weight, margin) for run in runs]
+        )
     planner = make_planner(policy, instance, levels)
 
     @cache
@@ -78,11 +81,16 @@ def one_by_one(requests: Requests) -> list[Requests]:
 
 
 def _by_window(
-    run: Requests, rates: np.ndarray, edges: np.ndarray, window_s: float, margin: float
+    run: Requests,
+    rates: np.ndarray,
+    edges: np.ndarray,
+    window_s: float,
+    weight: float,
+    margin: float,
 ) -> np.ndarray:
     """Rates to plan for in each window, [K, I]; the first are given."""
     counts = window_counts(run.arrival_s, run.seen, len(rates), edges)
-    return margin * measured_rates(counts, window_s, rates / margin)
+    return margin * measured_rates(counts, window_s, rates / margin, weight=weight)
 
 
 def _targets(planner: Planner, rates: np.ndarray, gpus: int) -> list[Targets]:

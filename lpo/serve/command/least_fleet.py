@@ -46,6 +46,7 @@ def find_least_fleet(cfg: ServeConfig, problem: Problem) -> Findings:
         from_s=begin_s,
         to_s=end_s,
         window_s=window_s,
+        weight=cfg.trace.smoothing,
         margin=1.0 if problem.trace is None else cfg.trace.margin,
         levels=problem.levels,
         times=problem.iteration_time,
@@ -87,7 +88,14 @@ def _findings(cfg: ServeConfig, problem: Problem, limits: Limits, found: Capacit
     table = tried_table(found)
     least = minimum_fleet(problem.instance, cfg.n)
     share = found.confirmed
+    lost = float(np.median(np.nanmax(found.at.measured.abandonment, axis=1)))
     notes = []
+    if limits.abandonment is None and lost > 0.0:
+        notes.append(
+            f"{100.0 * lost:.3g} % of the requests give up or are lost on {found.gpus} GPUs, which "
+            "no limit forbids: a fleet that loses requests is quick with the others; set "
+            "search.abandonment."
+        )
     if found.smaller_passed:
         notes.append(
             f"smaller fleets passed too ({', '.join(map(str, found.smaller_passed))}): more GPUs "

@@ -15,6 +15,7 @@ from lpo.serve.command.plan_tables import plan_tables
 from lpo.serve.command.problem import Planned, Problem, planned
 from lpo.serve.command.requesting import Requested, request_row, simulate_requests, wait_rows
 from lpo.serve.command.simulating import Simulated, simulate_chain
+from lpo.serve.iteration_time import TwoRegimeKV
 from lpo.serve.knapsack import load
 
 METRICS = (
@@ -194,6 +195,11 @@ def _notes(problem: Problem, requested: Sequence[Requested | None]) -> list[str]
         notes.append(
             f"the load is {load(problem.instance):.2g}: everybody can be served, and serving in "
             "the order of arrival (fcfs) is optimal."
+        )
+    if isinstance(problem.iteration_time, TwoRegimeKV) and any(requested):
+        notes.append(
+            "single requests pay for the cache that attention reads (k_kv), plan and chains do "
+            "not: shares of R* of simulator=request refer to a faster GPU."
         )
     lost = {more.simulated.planned.policy.name: more.dropped for more in requested if more}
     notes += [

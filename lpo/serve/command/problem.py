@@ -138,6 +138,9 @@ def iteration_time_of(cfg: ServeConfig, hardware: Hardware, fitted: Fit | None) 
     key = f"requests.iteration_time: {kind.name} given"
     if fitted is not None and kind is cfg.measurements.kind:
         return fitted.model
+    if fitted is not None and kind is not IterationKind.two_regime:
+        allowed = f"two_regime, or {kind.name} for measurements.kind too"
+        raise InputError(f"{key}; allowed: {allowed} (the measurements were fitted otherwise)")
     if kind is IterationKind.two_regime_kv:
         if cfg.hardware.k_kv is None:
             raise InputError(f"{key}; allowed: two_regime ({cfg.hardware.name} has no k_kv)")
@@ -145,6 +148,11 @@ def iteration_time_of(cfg: ServeConfig, hardware: Hardware, fitted: Fit | None) 
     if kind is IterationKind.tabular:
         if not cfg.hardware.tokens or not cfg.hardware.time_s:
             raise InputError(f"{key}; allowed: two_regime ({cfg.hardware.name} has no table)")
+        if _line(hardware) != (cfg.hardware.alpha, cfg.hardware.beta, cfg.hardware.tau_solo):
+            raise InputError(
+                f"{key}; allowed: two_regime (instance.alpha, beta or tau_solo are not those of "
+                f"{cfg.hardware.name}, whose table it would be)"
+            )
         return Tabular(cfg.hardware.tokens, cfg.hardware.time_s)
     return TwoRegime(*_line(hardware))
 

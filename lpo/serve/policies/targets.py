@@ -68,17 +68,22 @@ def targets_of(policy: Policy, instance: Instance, plan: FluidPlan, gpus: int) -
     share = float(plan.x.sum())
     rate = n * rates.mu_p * plan.x
     solo, mixed = rates.mu_s * plan.y_s, rates.mu_m * plan.y_m
+    mixed_number = mixed_gpus(policy, n * share, gpus)
+    if mixed_number >= gpus:  # a pool without GPUs serves nobody, whatever the plan's share
+        solo = 0.0 * solo
     full = plan.admitted >= instance.arrival * (1.0 - 1e-6)
     light = policy.gate == Gate.CREDIT and load(instance) < LIGHT
     numbers = {
         "gpus": n,
-        "mixed": mixed_gpus(policy, n * share, gpus),
+        "mixed": mixed_number,
         "mixed_slots": 0.0 if policy.pools == Pools.SPLIT else instance.hardware.batch - 1.0,
         "x": n * plan.x,
         "waiting": n * plan.q_p,
         "rate": rate,
         "cap": 1.0 + np.maximum(2.0, 3.0 * np.sqrt(rate)),
-        "solo_share": np.where(solo + mixed > 0.0, solo / np.maximum(solo + mixed, 1e-30), 1.0),
+        "solo_share": np.where(
+            solo + mixed > 0.0, solo / np.maximum(solo + mixed, 1e-30), float(mixed_number < gpus)
+        ),
         "solo_weight": solo,
         "mixed_weight": mixed,
         "order": instance.decode / instance.prompt,

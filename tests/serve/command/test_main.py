@@ -104,6 +104,27 @@ def test_measurements_of_ones_own_replace_the_hardware(serve, tmp_path):
     assert summary(folder)["metrics"]["lp_reward_per_gpu"] == pytest.approx(best, rel=1e-6)
 
 
+def test_the_simulator_never_takes_another_gpus_times(serve, tmp_path):
+    times = {"tokens": [8, 64, 256, 1024], "time_s": [0.02, 0.02, 0.03, 0.06]}
+    pd.DataFrame(times).to_csv(tmp_path / "mine.csv", index=False)
+    mine = f"measurements.path={tmp_path / 'mine.csv'}"
+    code, _, _, err = serve(*QUICK, mine, "requests.iteration_time=tabular")
+    assert code == 2 and "measurements.kind" in err
+    other = ["hardware=a100_llama_3_8b_tp1", "instance.alpha=0.5"]
+    code, _, _, err = serve(*QUICK, *other, "requests.iteration_time=tabular")
+    assert code == 2 and "not those of a100_llama_3_8b_tp1" in err
+
+
+def test_a_search_says_what_the_fleet_loses(serve):
+    code, folder, out, err = serve(
+        *QUICK, "policy=fcfs", "search.ttft_s=9", "requests.seconds=60", "search.most=12"
+    )
+    assert code == 0, err
+    found = summary(folder)["metrics"]
+    assert found["least_fleet"] < found["minimum_fleet"]
+    assert "which no limit forbids" in " ".join(out.split())
+
+
 def test_levels_that_exclude_each_other_are_named(serve):
     code, folder, _, err = serve(*QUICK, "levels.service_share=1.0", "levels.ttft_s=0.1")
     assert code == 3
