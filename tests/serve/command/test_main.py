@@ -111,7 +111,7 @@ def test_the_simulator_never_takes_another_gpus_times(serve, tmp_path):
     code, _, _, err = serve(*QUICK, mine, "requests.iteration_time=tabular")
     assert code == 2 and "measurements.kind" in err
     other = ["hardware=a100_llama_3_8b_tp1", "instance.alpha=0.5"]
-    code, _, _, err = serve(*QUICK, *other, "requests.iteration_time=tabular")
+    code, _, _, err = serve(*QUICK, *other, "requests.iteration_time=tabular", folder="other")
     assert code == 2 and "not those of a100_llama_3_8b_tp1" in err
 
 
