@@ -82,7 +82,19 @@ def run_command(
         code = FINISHED
     except KeyboardInterrupt:
         code = _complain(config_name, "interrupted", INTERRUPTED)
+    if code == INTERRUPTED:
+        _leave_at_once()
     sys.exit(code)
+
+
+def _leave_at_once() -> None:
+    """End the process of an interrupted command without Python's own end, which crashes where a
+    compiled program still runs in another thread. Does nothing in somebody else's process."""
+    spec = getattr(sys.modules["__main__"], "__spec__", None)
+    if spec is not None and spec.name.startswith("lpo."):
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(INTERRUPTED)
 
 
 def _main(

@@ -26,7 +26,15 @@ def validate(cfg: ServeConfig) -> None:
     """
     policies_of(cfg)
     check(cfg, "seed", lambda seed: 0 <= seed < 2**32, "from 0 to 2^32 - 1")
-    for key in ("seeds", "n", "windows", "requests.seeds", "search.most", "analysis.cases"):
+    for key in (
+        "seeds",
+        "n",
+        "windows",
+        "requests.seeds",
+        "search.seeds",
+        "search.most",
+        "analysis.cases",
+    ):
         check(cfg, key, lambda value: value is None or value >= 1, ">= 1")
     for key in _POSITIVE:
         check(cfg, key, lambda value: value is None or 0 < value < math.inf, "> 0 and finite")
@@ -39,6 +47,10 @@ def validate(cfg: ServeConfig) -> None:
     check(cfg, "trace.smoothing", lambda weight: 0 < weight <= 1, "in (0, 1]")
     check(cfg, "trace.kinds", lambda kinds: kinds >= 1, ">= 1")
     check(cfg, "analysis.fleets", lambda f: bool(f) and min(f) >= 2, "at least one, each >= 2")
+    check(cfg, "instance.arrival", lambda rates: any(rate > 0 for rate in rates), "one rate > 0")
+    if searching(cfg):
+        one = "one name (in a search)"
+        check(cfg, "policy", lambda _: len(policies_of(cfg)) == 1, one)
     _check_sources(cfg)
     _check_requests(cfg)
 

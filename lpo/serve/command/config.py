@@ -152,6 +152,7 @@ class SearchConfig:
     tpot_percentile: float | None = 99.0
     abandonment: float | None = None
     per_class: bool = False
+    seeds: int = 8
     most: int | None = None
 
 

@@ -22,7 +22,9 @@ def job(cfg: ServeConfig, folder: RunFolder) -> Mapping[str, Any]:
     try:
         problem = load_problem(cfg)
     except LevelsConflict as conflict:
-        raise Infeasible(str(conflict), conflict=list(conflict.conflict)) from conflict
+        priced = f"give it a price (levels.{conflict.conflict[0]}={{limit: 1, price: 5}})"
+        words = str(conflict).replace("make it `Penalised`", priced)
+        raise Infeasible(words, conflict=list(conflict.conflict)) from conflict
     folder.record(data=sources_of(problem), timings_s={"planning": perf_counter() - clock})
     with tracking(cfg.tracking, folder.path, folder.read_config(), cfg.command) as log:
         clock = perf_counter()

@@ -3,7 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from lpo.runs import ResultTable
+from lpo.errors import InputError
+from lpo.runs import Infeasible, ResultTable
 from lpo.runs.lines import Lines
 from lpo.serve.capacity import Capacity, Limits, Measured, Tried, fleet_for
 from lpo.serve.command.config import ServeConfig
@@ -21,39 +22,50 @@ from lpo.serve.requests import stack_requests
 def find_least_fleet(cfg: ServeConfig, problem: Problem) -> Findings:
     """Search the least fleet for the first policy, all seeds with the same requests at every size.
 
-    Raises InputError on limits that no fleet, or not the largest allowed one, keeps.
+    Raises Infeasible on limits that no fleet, or not the largest allowed one, keeps.
     """
     policy, limits = problem.policies[0], limits_of(cfg)
     begin_s, end_s, window_s = 0.0, np.inf, None
     if problem.trace is None:
         span = span_of(problem.instance, cfg.requests.warm_up_s, cfg.requests.seconds, USUAL)
         begin_s, end_s = span.warm_up_s, span.warm_up_s + span.seconds
-        requests = draw_requests(cfg, problem, cfg.n, end_s)
+        requests = draw_requests(cfg, problem, cfg.n, end_s, cfg.search.seeds)
     else:
         window_s = cfg.trace.replan_s
-        seeds = range(cfg.requests.seeds)
+        seeds = range(cfg.search.seeds)
         requests = stack_requests(
             [requests_of_trace(cfg, problem.trace, problem.instance, seed=seed) for seed in seeds]
         )
     kv_tokens = cfg.requests.kv_tokens
-    found = fleet_for(
-        policy,
-        problem.instance,
-        requests,
-        limits,
-        gpus=cfg.n,
-        max_gpus=cfg.search.most,
-        from_s=begin_s,
-        to_s=end_s,
-        window_s=window_s,
-        weight=cfg.trace.smoothing,
-        margin=1.0 if problem.trace is None else cfg.trace.margin,
-        levels=problem.levels,
-        times=problem.iteration_time,
-        kv_tokens=None if kv_tokens is None else int(kv_tokens),
-        seed=cfg.seed,
-    )
+    try:
+        found = fleet_for(
+            policy,
+            problem.instance,
+            requests,
+            limits,
+            gpus=cfg.n,
+            max_gpus=cfg.search.most,
+            from_s=begin_s,
+            to_s=end_s,
+            window_s=window_s,
+            weight=cfg.trace.smoothing,
+            margin=1.0 if problem.trace is None else cfg.trace.margin,
+            levels=problem.levels,
+            times=problem.iteration_time,
+            kv_tokens=None if kv_tokens is None else int(kv_tokens),
+            seed=cfg.seed,
+        )
+    except InputError as error:  # numbers were checked before: no fleet keeps the limits
+        raise Infeasible(_in_keys(str(error))) from error
     return _findings(cfg, problem, limits, found)
+
+
+def _in_keys(words: str) -> str:
+    """The names of the library as the keys of the configuration."""
+    keys = {"max_gpus": "search.most", "ttft_s": "search.ttft_s", "tpot_s": "search.tpot_s"}
+    for name, key in keys.items():
+        words = words.replace(f"`{name}`", f"`{key}`")
+    return words
 
 
 def limits_of(cfg: ServeConfig) -> Limits:
@@ -104,7 +116,7 @@ def _findings(cfg: ServeConfig, problem: Problem, limits: Limits, found: Capacit
     tables = {
         "fleets": ResultTable(
             "Fleets that were tried",
-            f"{cfg.requests.seeds} seeds, the same requests for every fleet. A fleet meets the "
+            f"{cfg.search.seeds} seeds, the same requests for every fleet. A fleet meets the "
             "limits if at least half of the seeds do (seeds_passed, with its 95 % interval). The "
             "numbers are of the median seed, and of the best and worst one.",
             table,
@@ -126,8 +138,8 @@ def _findings(cfg: ServeConfig, problem: Problem, limits: Limits, found: Capacit
     ]
     return Findings(
         result=f"{found.gpus} GPUs keep the limits with {problem.policies[0].name}; "
-        f"{least.least:.4g} could just serve everything; {100.0 * share.share:.0f} % of the seeds "
-        f"pass at {found.gpus} and fail at {found.gpus - 1} (95 %: {100.0 * share.low:.0f} to "
+        f"{least.least:.4g} could just serve everything; in {100.0 * share.share:.0f} % of the "
+        f"seeds {found.gpus} do and {found.gpus - 1} do not (95 %: {100.0 * share.low:.0f} to "
         f"{100.0 * share.high:.0f} %)",
         metrics={
             "least_fleet": float(found.gpus),

@@ -30,7 +30,8 @@ def plan_tables(problem: Problem, gpus: int) -> dict[str, ResultTable]:
             "Fleet",
             "The least fleet that could serve everything, and the load that its share makes. "
             "Policies differ where the load is about 1 or more; far below, serving in the order "
-            "of arrival is as good as any.",
+            "of arrival is as good as any. planned_mixed_gpus: prefill slots of the plan; policies "
+            "round them (mixed_gpus of their table).",
             fleet_table(problem, gpus),
         ),
     }
@@ -90,7 +91,7 @@ def fleet_table(problem: Problem, gpus: int) -> pd.DataFrame:
                 "least_for_prefill": least.prefill,
                 "least_for_decode": least.decode,
                 "least_with_square_root_slack": least.planned,
-                "mixed_gpus": gpus * float(problem.optimum.x.sum()),
+                "planned_mixed_gpus": gpus * float(problem.optimum.x.sum()),
             }
         ]
     )

@@ -90,7 +90,7 @@ def compare_policies(cfg: ServeConfig, problem: Problem) -> Findings:
         pictures=_pictures(ranked, tables["series"].data),
         shown=[
             (
-                "policies; revenue and tokens per GPU and second, waits in seconds",
+                "policies; revenue and tokens per GPU and second; TTFT and TPOT of requests, seconds",
                 pd.DataFrame({say: ranked[name] for name, say in _SHOWN.items() if name in ranked}),
             )
         ],
@@ -142,7 +142,8 @@ def _caption(cfg: ServeConfig, problem: Problem) -> str:
         f"{cfg.n} GPUs, {cfg.seeds} seeds, {problem.pricing} prices, load "
         f"{load(problem.instance):.3g}. reward_per_gpu: mean revenue per GPU and second from "
         "intensities, reward_se its standard error, reward_counted: from completions, "
-        "reward_controlled: less what chance in the arrivals did; reward_ratio: over R*, the "
+        "reward_controlled: less what chance in the arrivals did, which may lift reward_ratio a "
+        "little above 1; reward_ratio: over R*, the "
         "linear program's (lp_reward_per_gpu). simulator: the one behind these columns; "
         "percentiles are of single requests."
     )
@@ -191,6 +192,14 @@ LABEL_RATIO = "share of R*"
 
 def _notes(problem: Problem, requested: Sequence[Requested | None]) -> list[str]:
     notes = list(problem.optimum.notes)
+    notes += [
+        f"class {i} has no patience limit and {100.0 * share:.3g} % of it cannot be served: its "
+        "queue, its waits and the share that is unfinished grow with the length of the run."
+        for i, share in enumerate(
+            problem.optimum.rejected / np.maximum(problem.instance.arrival, 1e-30)
+        )
+        if share > 1e-6
+    ]
     if load(problem.instance) < 0.9:
         notes.append(
             f"the load is {load(problem.instance):.2g}: everybody can be served, and serving in "

@@ -108,13 +108,17 @@ def hardware_given(cfg: ServeConfig) -> tuple[Hardware, Fit | None]:
         except InputError as error:
             raise InputError(f"instance: {error}") from error
     asked = cfg.measurements
-    fitted = fit(
-        read_measurements(Path(asked.path or "")),
-        asked.kind.name,
-        solo_to=asked.solo_to,
-        mixed_from=asked.mixed_from,
-        **({} if asked.mixed_to is None else {"mixed_to": asked.mixed_to}),
-    )
+    measured = read_measurements(Path(asked.path or ""))
+    try:
+        fitted = fit(
+            measured,
+            asked.kind.name,
+            solo_to=asked.solo_to,
+            mixed_from=asked.mixed_from,
+            **({} if asked.mixed_to is None else {"mixed_to": asked.mixed_to}),
+        )
+    except InputError as error:
+        raise InputError(f"measurements, {asked.path}: {error}") from error
     hardware = hardware_of(
         fitted.model,
         batch=numbers["batch"],

@@ -171,18 +171,21 @@ def window_rows(row: dict[str, Any], done: Replay) -> pd.DataFrame:
         for i in range(values.shape[1]):
             table[f"{name}_{i}"] = values[:, i]
     table["arriving"] = found.arrivals.sum(1)
-    table["planned_for"] = found.rates.sum(1)
+    table["planned_for"] = np.nan if row["planning"] == "none" else found.rates.sum(1)
     return table
 
 
 def series_picture(windows: pd.DataFrame) -> Picture:
     """Revenue, waits, requests and GPUs that prefill over time, of the first policies."""
     named = windows.assign(run=windows["policy"] + ", " + windows["planning"])
-    kept = list(dict.fromkeys(named["run"]))[:6]
+    each = named.drop_duplicates("policy")["run"], named["run"]  # every policy, then more plans
+    kept = list(dict.fromkeys(pd.concat(each)))[:6]
+    whole = named["end_s"] - named["begin_s"] > 0.5 * (named["end_s"] - named["begin_s"]).max()
     return line_picture(
         "The trace over time",
-        "By window. The plan's rates are those measured before the window begins, with the margin.",
-        named.loc[named["run"].isin(kept)],
+        "By window, at its beginning, without one that is cut short. The plan's rates are those "
+        "measured before the window begins, with the margin.",
+        named.loc[named["run"].isin(kept) & whole],
         [
             Lines("Revenue", "begin_s", "reward", "run"),
             Lines("Requests", "begin_s", "planned_for", "run", reference="arriving"),

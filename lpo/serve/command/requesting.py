@@ -26,8 +26,10 @@ class Requested(NamedTuple):
     dropped: int
 
 
-def draw_requests(cfg: ServeConfig, problem: Problem, gpus: int, until_s: float) -> Requests:
-    """Return the requests of all seeds, [seeds, R]: the same for every policy."""
+def draw_requests(
+    cfg: ServeConfig, problem: Problem, gpus: int, until_s: float, seeds: int
+) -> Requests:
+    """Return the requests of so many seeds, [seeds, R]: the same for every policy."""
     each = [
         poisson_requests(
             problem.instance,
@@ -36,7 +38,7 @@ def draw_requests(cfg: ServeConfig, problem: Problem, gpus: int, until_s: float)
             seed=np.random.default_rng([cfg.seed, number]),
             lengths=cfg.requests.lengths.name,
         )
-        for number in range(cfg.requests.seeds)
+        for number in range(seeds)
     ]
     return stack_requests(each)
 
@@ -46,7 +48,7 @@ def simulate_requests(cfg: ServeConfig, problem: Problem, planned: Planned, gpus
     asked, instance = cfg.requests, problem.instance
     span = span_of(instance, asked.warm_up_s, asked.seconds, USUAL)
     until_s = span.warm_up_s + span.seconds
-    requests = draw_requests(cfg, problem, gpus, until_s)
+    requests = draw_requests(cfg, problem, gpus, until_s, asked.seeds)
     kv_tokens = None if asked.kv_tokens is None else int(asked.kv_tokens)
     served = serve(
         planned.policy,

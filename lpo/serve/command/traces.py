@@ -136,4 +136,5 @@ def _part(keys: str, trace: Trace, start_s: float, seconds: float | None) -> Tra
     try:
         return cut(trace, start_s, seconds)
     except InputError as error:
-        raise InputError(f"{keys}: {error}") from error
+        words = str(error).replace("`start_s` and `duration_s`", "they")
+        raise InputError(f"{keys}: {words}") from error

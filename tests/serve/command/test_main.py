@@ -117,12 +117,38 @@ def test_the_simulator_never_takes_another_gpus_times(serve, tmp_path):
 
 def test_a_search_says_what_the_fleet_loses(serve):
     code, folder, out, err = serve(
-        *QUICK, "policy=fcfs", "search.ttft_s=9", "requests.seconds=60", "search.most=12"
+        *QUICK,
+        "policy=fcfs",
+        "search.ttft_s=9",
+        "requests.seconds=60",
+        "search.most=12",
+        "search.seeds=3",
     )
     assert code == 0, err
     found = summary(folder)["metrics"]
     assert found["least_fleet"] < found["minimum_fleet"]
     assert "which no limit forbids" in " ".join(out.split())
+
+
+def test_limits_that_no_fleet_keeps_are_infeasible(serve):
+    code, folder, _, err = serve(*QUICK, "policy=fcfs", "search.ttft_s=0.01", "search.seeds=2")
+    assert code == 3 and "`search.ttft_s` = 0.01 s is below" in err
+    assert summary(folder)["status"] == "infeasible"
+
+
+def test_a_search_is_for_one_policy(serve):
+    code, _, _, err = serve(*QUICK, "policy=[fcfs,credit_gate]", "search.ttft_s=2")
+    assert code == 2 and "one name (in a search)" in err
+
+
+def test_whoever_never_gives_up_and_is_never_served_is_named(serve):
+    code, _, out, err = serve(
+        *QUICK, "instance=paper_two_class_x2", "instance.patience=[0,0]", "requests.enabled=false"
+    )
+    assert code == 0, err
+    assert "class 0 has no patience limit and 78.3 % of it cannot be served" in " ".join(
+        out.split()
+    )
 
 
 def test_levels_that_exclude_each_other_are_named(serve):
@@ -138,6 +164,7 @@ def test_levels_that_exclude_each_other_are_named(serve):
         ("policy=lifo", "policy: lifo given; allowed: all, or some of credit_gate"),
         ("policy=[fcfs,fcfs]", "every name once"),
         ("n=0", "n: 0 given; allowed: >= 1"),
+        ("instance.arrival=[0,0]", "instance.arrival: [0.0, 0.0] given; allowed: one rate > 0"),
         ("instance.arrival=[1,1,1]", "instance: `prompt` must be one number or one a class"),
         ("instance.beta=-1", "instance: `beta` must be at least 0"),
         ("levels.abandonment=2", "levels: `abandonment` must be in"),
