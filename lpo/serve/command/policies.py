@@ -90,7 +90,7 @@ def compare_policies(cfg: ServeConfig, problem: Problem) -> Findings:
         pictures=_pictures(ranked, tables["series"].data),
         shown=[
             (
-                "policies; revenue and tokens per GPU and second; TTFT and TPOT of requests, seconds",
+                "policies; revenue, tokens per GPU and second; TTFT, TPOT of requests, seconds",
                 pd.DataFrame({say: ranked[name] for name, say in _SHOWN.items() if name in ranked}),
             )
         ],
