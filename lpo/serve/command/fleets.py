@@ -22,7 +22,7 @@ from lpo.serve.command.simulating import (
     span_of,
 )
 from lpo.serve.instance import Instance
-from lpo.serve.measures import measure
+from lpo.serve.measures import Estimate, flow_variate, measure, rewards
 from lpo.serve.policies import Policy
 
 
@@ -91,6 +91,12 @@ def simulate_runs(cfg: ServeConfig, runs: Sequence[Run]) -> list[Simulated]:
             done |= dict(zip(group, future.result(), strict=True))
             advance(1)
     return [done[i] for i in range(len(runs))]
+
+
+def share_of_optimum(problem: Problem, run: Simulated, gpus: int) -> Estimate:
+    """Return R^n / R*, from intensities with the flow out of the system as control variate."""
+    each = rewards(run.totals, problem.instance, problem.pricing) / (gpus * problem.optimum.value)
+    return flow_variate(run.totals, each, problem.instance, gpus)
 
 
 def _groups(cfg: ServeConfig, runs: Sequence[Run]) -> list[list[int]]:

@@ -91,8 +91,12 @@ def _pictures(
         log=(True, False),
         band=("low", "high"),
     )
+    planless = [policy.name for policy in problem.policies if not policy.planned]
+    plans = [str(name) for name in classes.columns if str(name).startswith("planned_")]
+    shown = classes.copy()
+    shown.loc[shown["policy"].isin(planless), plans] = np.nan
     queues = class_panels(
-        classes,
+        shown,
         {
             "waiting_prefill": ("waiting for prefill", "requests per GPU"),
             "waiting_decode": ("waiting to decode", "requests per GPU"),
@@ -108,7 +112,7 @@ def _pictures(
         ),
         "queues": line_picture(
             "Queues against fleet size",
-            f"{setting}. Bars: 95 % over seeds. Dashed: the plan of each policy.",
+            f"{setting}. Bars: 95 % over seeds. Dashed: the plan of each policy that follows one.",
             *queues,
         ),
     }

@@ -23,6 +23,7 @@ from lpo.serve.program import Pricing
 from lpo.serve.totals import Totals
 
 SCHEMES = (Pricing.BUNDLED, Pricing.SEPARATE)
+QUEUES = ("waiting_prefill", "waiting_decode")
 
 
 class Tried(NamedTuple):
@@ -48,6 +49,8 @@ def find(cfg: ServeConfig, problem: Problem) -> Findings:
     table = pd.DataFrame([_row(problem, each, cfg.n, best) for each in tried])
     series = pd.concat([_series(problem, each, cfg.n) for each in tried], ignore_index=True)
     rows = table.to_dict("records")
+    columns = ("run", *(f"share_{scheme}" for scheme in SCHEMES), *QUEUES)
+    brief = pd.DataFrame({name: table[name] for name in columns})
     first = {scheme: max(rows, key=lambda row, s=scheme: row[f"share_{s}"]) for scheme in SCHEMES}
     backlog = {
         scheme: [row["waiting_decode"] for row in rows if row["plan"] == str(scheme)]
@@ -89,7 +92,7 @@ def find(cfg: ServeConfig, problem: Problem) -> Findings:
             "series": ResultTable("Series", "Means over seeds of each window, per GPU.", series),
         },
         pictures=_pictures(cfg, problem, table, series, best),
-        shown=[("plans", plan_table), ("policies", table)],
+        shown=[("plans, per GPU", plan_table), ("policies, share of R* and queues per GPU", brief)],
         notes=list(problem.optimum.notes),
     )
 
