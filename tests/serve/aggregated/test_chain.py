@@ -238,9 +238,11 @@ def test_a_batch_is_its_single_runs_and_the_same_again():
 
 
 def test_cases_in_one_program_are_the_cases_alone():
-    """Other sizes, other arrivals and a class of padding, in the same compiled run."""
+    """Other sizes, other arrivals and other GPUs, in the same compiled run."""
     policy = POLICIES["gate_and_route"]
-    instances = [paper_two_class(), paper_two_class_x2()]
+    busy = paper_two_class_x2()
+    slow = busy._replace(hardware=busy.hardware._replace(tau_solo=0.03, beta=1e-4))
+    instances = [paper_two_class(), slow]
     targets = [
         targets_of(policy, each, plan_for(policy, each), n)
         for each, n in zip(instances, (10, 20), strict=True)
