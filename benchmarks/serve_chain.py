@@ -1,10 +1,11 @@
 """Events per second of the aggregated chain, against a plain NumPy loop over events.
 
-    python benchmarks/serve_chain.py [--seeds 64] [--gpus 200]
+    python benchmarks/serve_chain.py [--seeds 64] [--gpus 200]      (4096 seeds on an accelerator)
 
 Both sides simulate the same chain (two classes at load 2.09) with the same policy in one run, warm;
 the chain's rate counts all seeds. The cost of an event must not depend on the number of GPUs: the
-second group of lines is the same chain at other sizes.
+second group of lines is the same chain at other sizes. The third is the chain of single GPUs with
+`fcfs`, whose cost may grow with the logarithm of the fleet.
 """
 
 import argparse
@@ -14,7 +15,7 @@ import jax
 import numpy as np
 from measuring import report
 
-from lpo.serve import Instance, paper_two_class_x2, service_rates
+from lpo.serve import Instance, paper_two_class_x2, per_gpu, service_rates
 from lpo.serve.aggregated import simulate
 from lpo.serve.policies import POLICIES, Gate, Targets, plan_for, targets_of
 from lpo.serve.totals import Totals
@@ -40,6 +41,19 @@ def chain_rate(name: str, gpus: int, seeds: int, seconds: float) -> float:
     for _ in range(3):
         start = perf_counter()
         totals = simulate(policy, instance, targets, keys, windows=1, window_s=seconds)
+        best = max(best, events_of(totals) / (perf_counter() - start))
+    return best
+
+
+def per_gpu_rate(gpus: int, seeds: int, seconds: float) -> float:
+    policy, instance = POLICIES["fcfs"], paper_two_class_x2()
+    targets = targets_of(policy, instance, plan_for(policy, instance), gpus)
+    run = (policy, instance, targets, jax.random.split(jax.random.key(0), seeds))
+    per_gpu.simulate(*run, gpus_max=gpus, windows=1, window_s=seconds / 20.0)  # compiles
+    best = 0.0
+    for _ in range(3):
+        start = perf_counter()
+        totals = per_gpu.simulate(*run, gpus_max=gpus, windows=1, window_s=seconds)
         best = max(best, events_of(totals) / (perf_counter() - start))
     return best
 
@@ -110,7 +124,8 @@ def numpy_loop(gate: Gate, instance: Instance, targets: Targets, events: int) ->
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seeds", type=int, default=64)
+    many = 64 if jax.default_backend() == "cpu" else 4096
+    parser.add_argument("--seeds", type=int, default=many)
     parser.add_argument("--gpus", type=int, default=200)
     options = parser.parse_args()
     where = jax.default_backend()
@@ -123,6 +138,10 @@ def main() -> None:
         ours = chain_rate("gate_and_route", gpus, options.seeds, 60.0 * 200 / gpus)
         setting = f"two classes, load 2.09, {options.seeds} seeds, {where}"
         report(f"serve_chain/n_{gpus}", "events/s", (ours, None), None, setting)
+    for gpus in (50, 200, 1000, 4000):
+        ours = per_gpu_rate(gpus, 32, 20.0 * 200 / gpus)
+        setting = f"fcfs, two classes, load 2.09, 32 seeds, {where}"
+        report(f"serve_chain/per_gpu_n_{gpus}", "events/s", (ours, None), None, setting)
 
 
 if __name__ == "__main__":

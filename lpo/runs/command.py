@@ -31,6 +31,7 @@ from lpo.runs.experiments import check_experiments, chosen_experiments, find_con
 from lpo.runs.explain import explain, explain_value, unknown_key
 from lpo.runs.folder import RunFolder
 from lpo.runs.help import help_text
+from lpo.runs.own_groups import with_own_groups
 from lpo.runs.resume import prepare
 from lpo.runs.schema import CommandConfig
 
@@ -103,6 +104,7 @@ def _main(
     ConfigStore.instance().store(name=f"{command}_schema", node=schema)
     conf = find_conf()
     arguments = _parser(command).parse_intermixed_args(argv)
+    given = with_own_groups(conf, command, arguments.overrides)
     with initialize_config_dir(str(conf), job_name=command, version_base="1.3"):
         hydra = GlobalHydra.instance().hydra
         assert hydra is not None
@@ -111,12 +113,10 @@ def _main(
             if arguments.help:
                 print(help_text(command, conf, hydra.config_loader))
                 return FINISHED
-            overrides = OverridesParser.create(hydra.config_loader).parse_overrides(
-                arguments.overrides
-            )
+            overrides = OverridesParser.create(hydra.config_loader).parse_overrides(given)
             names = chosen_experiments(overrides)
             check_experiments(conf, command, names)
-            lines = _shell(command, names, overrides) + arguments.overrides
+            lines = _shell(command, names, overrides) + given
             if arguments.cfg:
                 hydra.show_cfg(command, lines, cfg_type=arguments.cfg, package=None)
                 return FINISHED

@@ -43,6 +43,7 @@ def explain(
         )
     if isinstance(error, MissingConfigException) and error.missing_cfg_file and error.options:
         group, _, option = error.missing_cfg_file.rpartition("/")
+        group = group.removeprefix(f"{config_name}/")
         return f"{group}: '{option}' given; allowed: {', '.join(error.options)}"
     cause = error.__cause__ if isinstance(error, ConfigCompositionException) else error
     if isinstance(cause, (ConfigAttributeError, ConfigKeyError)) and cause.full_key:

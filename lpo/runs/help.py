@@ -12,6 +12,7 @@ from hydra.core.config_loader import ConfigLoader
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from lpo.runs.experiments import headline, list_experiments
+from lpo.runs.own_groups import folder_of, shown_group
 
 COMMENTED = re.compile(r"( *)(\w+):(?: .*?)?(?: +# (.*))?")
 SHARED = {  # words of the keys of every command
@@ -61,15 +62,15 @@ def help_text(command: str, conf: Path, loader: ConfigLoader) -> str:
         del config["hydra"]
     words = dict(SHARED)
     for group, option in chosen.items():
-        words |= _words(conf / group / f"{option}.yaml", f"{group}.")
+        words |= _words(conf / folder_of(group) / f"{option}.yaml", f"{shown_group(group)}.")
     words |= _words(conf / f"{command}.yaml")
     return TEMPLATE.format(
         command=command,
         headline=headline(conf / f"{command}.yaml"),
         experiments=_columns(list_experiments(conf, command), "  ") or "  none",
         groups="\n".join(
-            f"  {group}\n{_columns(_options(conf, loader, group, chosen[group]), '    ')}"
-            for group in sorted(chosen)
+            f"  {shown_group(group)}\n{_columns(_options(conf, loader, group, option), '    ')}"
+            for group, option in sorted(chosen.items(), key=lambda each: shown_group(each[0]))
         )
         or "  none",
         keys="\n".join(_keys(_plain(config), words)),
@@ -86,9 +87,9 @@ def _plain(config: DictConfig) -> dict[str, Any]:
 
 def _options(conf: Path, loader: ConfigLoader, group: str, chosen: str) -> dict[str, str]:
     """Headline of each option of a group; the default is marked."""
-    texts = {}
-    for option in sorted(loader.get_group_options(group)):
-        path = conf / group / f"{option}.yaml"
+    texts, folder = {}, folder_of(group)
+    for option in sorted(loader.get_group_options(folder)):
+        path = conf / folder / f"{option}.yaml"
         mark = "*" if option == chosen else ""
         texts[f"{option}{mark}"] = headline(path) if path.is_file() else ""
     return texts

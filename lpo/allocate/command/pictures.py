@@ -1,12 +1,11 @@
 """The pictures of a plan."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
 
 from lpo.runs import Picture, fronts
-from lpo.runs.bars import bars
+from lpo.runs.pictures import bar_picture
 
 MOST_ROWS = 30
 
@@ -30,7 +29,7 @@ def plan_pictures(
     )
     tiers = [str(name) for name in degrees.columns[1:]]
     return {
-        "costs": _bars(
+        "costs": bar_picture(
             "Cost",
             "Dollars of the rental period (rent, storage) and of an hour (delay, dropped queries), "
             "or all of the rental period with horizon_consistent.",
@@ -39,7 +38,7 @@ def plan_pictures(
             ["usd"],
             "$",
         ),
-        "use": _bars(
+        "use": bar_picture(
             "Memory and compute in use",
             "Share of the GPUs' memory that holds weights and cache, and of their compute; the "
             f"{MOST_ROWS} deployments with the most rent at most.",
@@ -49,7 +48,7 @@ def plan_pictures(
             "share in use",
             limit=1.0,
         ),
-        "tensor_parallel": _bars(
+        "tensor_parallel": bar_picture(
             "Tensor-parallel degrees",
             "GPUs rented at each degree, by tier.",
             degrees,
@@ -59,23 +58,6 @@ def plan_pictures(
             stacked=True,
         ),
     }
-
-
-def _bars(
-    title: str,
-    caption: str,
-    table: pd.DataFrame,
-    rows: str,
-    columns: Sequence[str],
-    label: str,
-    **options: Any,
-) -> Picture:
-    def interactive() -> Any:
-        from lpo.runs import interactive_bars  # plotly is an extra
-
-        return interactive_bars.bars(table, rows, columns, label, **options)
-
-    return Picture(title, caption, bars(table, rows, columns, label, **options), interactive)
 
 
 def front_picture(front: pd.DataFrame) -> Picture:

@@ -5,10 +5,8 @@ many GPUs there are. Fleets (seeds, instances, sizes) lie on the last axis of ev
 one event of all of them is a few passes over short rows.
 """
 
-import os
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from itertools import pairwise
 from typing import Any, NamedTuple
 
 import jax
@@ -18,6 +16,7 @@ from jax import Array
 
 from lpo.errors import InputError
 from lpo.serve.aggregated.step import KINDS, Draws, State, drawn, event_rates, follow
+from lpo.serve.chain_runs import added, check_windows, seed_parts, window_keys
 from lpo.serve.instance import Instance
 from lpo.serve.policies import Policy, Pools, Rounding, Targets
 from lpo.serve.totals import Occupancy, Totals
@@ -71,12 +70,9 @@ def simulate(
     """
     if policy.pools == Pools.NONE:
         raise InputError(f"{policy.name} has no pools: simulate it GPU by GPU (per_gpu).")
-    if not (windows >= 1 and 0.0 < window_s < np.inf and 0.0 <= warm_up_s < np.inf):
-        raise InputError(
-            "`windows`, `window_s` must be positive and `warm_up_s` at least 0, got "
-            f"{windows}, {window_s} and {warm_up_s}."
-        )
-    parts = _parts(len(keys), max(np.size(targets.gpus), 1))
+    check_windows(windows, window_s, warm_up_s)
+    cases = max(np.size(targets.gpus), 1)
+    parts = seed_parts(len(keys), -(-_FLEETS // cases))
     run = partial(
         _simulated,
         policy,
@@ -92,15 +88,6 @@ def simulate(
         each = list(threads.map(run, [keys[part] for part in parts]))
     axis = np.ndim(targets.gpus)
     return jax.tree.map(lambda *leaves: np.concatenate(leaves, axis), *each)
-
-
-def _parts(seeds: int, cases: int) -> list[slice]:
-    """Seeds for each core: compiled loops of short rows use one. Results do not depend on it."""
-    count = 1
-    if jax.default_backend() == "cpu":
-        count = max(1, min(os.cpu_count() or 1, seeds * cases // _FLEETS, seeds))
-    edges = np.linspace(0, seeds, count + 1).astype(int)
-    return [slice(int(a), int(b)) for a, b in pairwise(edges)]
 
 
 def _simulated(
@@ -121,11 +108,11 @@ def _simulated(
     )
     state = empty(np.shape(instance.arrival)[-1], count * seeds)
     if warm_up_s:
-        state, _ = _window(policy, *fleets, state, _fold(keys, 0), warm_up_s)
+        state, _ = _window(policy, *fleets, state, window_keys(keys, 0), warm_up_s)
     passed, begins = [], []
     for number in range(1, windows + 1):
         begins.append(state)
-        state, sums = _window(policy, *fleets, state, _fold(keys, number), window_s)
+        state, sums = _window(policy, *fleets, state, window_keys(keys, number), window_s)
         passed.append(sums)
     shape = (count, seeds) if cases else (seeds,)
     return _totals(instance, passed, [*begins, state], shape)
@@ -139,9 +126,6 @@ def _on_last_axis(leaf: Any, cases: int | None, seeds: int) -> Array:
     if cases is None:
         return jnp.asarray(np.repeat(array[..., None], seeds, -1))
     return jnp.asarray(np.repeat(np.moveaxis(array, 0, -1), seeds, -1))
-
-
-_fold = jax.jit(jax.vmap(jax.random.fold_in, in_axes=(0, None)))
 
 
 @partial(jax.jit, static_argnums=0)
@@ -171,7 +155,7 @@ def _window(
             return one(instance, targets, mixed, left, *carry, draw), None
 
         (state, sums), _ = jax.lax.scan(event, (state, zero), draws)
-        both = jax.tree.map(_added, high, low, sums)
+        both = jax.tree.map(added, high, low, sums)
         high, low = jax.tree.transpose(jax.tree.structure(sums), jax.tree.structure((0, 0)), both)
         return state, high, low, number + 1
 
@@ -233,13 +217,6 @@ def _event(
     )
     after = follow(policy, instance, targets, mixed_gpus, state, event, seconds, draws)
     return jax.tree.map(lambda a, b: jnp.where(happens, a, b), after, state), sums
-
-
-def _added(high: Array, low: Array, term: Array) -> tuple[Array, Array]:
-    """high + low + term as a pair, exact but for the last bits of low (Knuth's two-sum)."""
-    total = high + term
-    part = total - high
-    return total, low + ((high - (total - part)) + (term - part))
 
 
 def _totals(

@@ -10,6 +10,7 @@ from lpo.runs import CommandConfig
 
 SimulatorKind = Enum("SimulatorKind", ["aggregate", "per_gpu", "request"])
 PricingKind = Enum("PricingKind", ["bundled", "separate"])
+RoundingKind = Enum("RoundingKind", ["ceil", "round", "random", "square_root"])
 LengthsKind = Enum("LengthsKind", ["exponential", "fixed"])
 TraceLengthsKind = Enum("TraceLengthsKind", ["own", "exponential"])
 IterationKind = Enum("IterationKind", ["two_regime", "two_regime_kv", "tabular"])
@@ -59,7 +60,7 @@ class HardwareConfig:
 
 @dataclass
 class InstanceConfig:
-    """Request classes and prices (`lpo.serve.Instance`); files of conf/instance."""
+    """Request classes and prices (`lpo.serve.Instance`); files of conf/serve/instance."""
 
     name: str = MISSING
     arrival: list[float] = MISSING
@@ -174,6 +175,8 @@ class ServeConfig(CommandConfig):
     seeds: int = 8
     n: int = 200
     policy: Any = "credit_gate"
+    rounding: RoundingKind | None = None
+    refuse_unplanned: bool = False
     pricing: PricingKind = PricingKind.bundled
     simulator: SimulatorKind = SimulatorKind.aggregate
     seconds: float | None = None

@@ -6,7 +6,6 @@ from typing import Any
 import pandas as pd
 
 from lpo.runs import Picture
-from lpo.runs.bars import bars
 from lpo.runs.grids import heat_maps
 from lpo.runs.lines import Lines, lines
 from lpo.runs.overlays import OverlayPanel, overlays
@@ -42,25 +41,6 @@ def line_picture(
         return interactive_lines.lines(table, panels, words)
 
     return Picture(title, caption, lines(table, panels, words), interactive)
-
-
-def bar_picture(
-    title: str,
-    caption: str,
-    table: pd.DataFrame,
-    rows: str,
-    columns: Sequence[str],
-    label: str,
-    **options: Any,
-) -> Picture:
-    """Return a picture of bars; options of `lpo.runs.bars.bars`."""
-
-    def interactive() -> Any:
-        from lpo.runs import interactive_bars  # plotly is an extra
-
-        return interactive_bars.bars(table, rows, columns, label, **options)
-
-    return Picture(title, caption, bars(table, rows, columns, label, **options), interactive)
 
 
 def overlay_picture(title: str, caption: str, panels: Sequence[OverlayPanel]) -> Picture:

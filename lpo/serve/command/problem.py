@@ -19,7 +19,7 @@ from lpo.serve.iteration_time import (
 )
 from lpo.serve.levels import Penalised, ServiceLevels, check_levels
 from lpo.serve.plan import FluidPlan, solve_plan
-from lpo.serve.policies import Policy, Pools, Targets, plan_for, targets_of
+from lpo.serve.policies import Policy, Pools, Rounding, Targets, plan_for, targets_of
 from lpo.serve.program import Pricing
 from lpo.serve.readers import read_measurements
 
@@ -69,7 +69,7 @@ def load_problem(cfg: ServeConfig) -> Problem:
         instance=instance,
         levels=levels,
         pricing=pricing,
-        policies=[priced(policy, pricing) for policy in policies_of(cfg)],
+        policies=[adjusted(cfg, priced(policy, pricing)) for policy in policies_of(cfg)],
         optimum=solve_plan(instance, levels, pricing=pricing),
         iteration_time=iteration_time_of(cfg, hardware, fitted),
         fitted=fitted,
@@ -80,6 +80,14 @@ def load_problem(cfg: ServeConfig) -> Problem:
 def priced(policy: Policy, pricing: Pricing) -> Policy:
     """The policy with plans for what is paid; one that is made for separate prices keeps them."""
     return policy if policy.pricing == Pricing.SEPARATE else policy._replace(pricing=pricing)
+
+
+def adjusted(cfg: ServeConfig, policy: Policy) -> Policy:
+    """The policy with the switches of the configuration."""
+    rounding = policy.rounding if cfg.rounding is None else Rounding(cfg.rounding.name)
+    return policy._replace(
+        rounding=rounding, refuse_unplanned=policy.refuse_unplanned or cfg.refuse_unplanned
+    )
 
 
 def planned(problem: Problem, policy: Policy, gpus: int) -> Planned:

@@ -4,7 +4,6 @@ Exact where the aggregated chain is not: a decode is slow while a prefill runs o
 policy without pools may put both anywhere. An event costs a few walks through a tree over the GPUs.
 """
 
-import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -18,6 +17,7 @@ from jax import Array
 from lpo.errors import InputError
 from lpo.serve.aggregated.chain import pool_size
 from lpo.serve.aggregated.step import KINDS, drawn
+from lpo.serve.chain_runs import added, check_windows, seed_parts, window_keys
 from lpo.serve.instance import Instance
 from lpo.serve.per_gpu.fleet import Setting, counts, idle, regrown
 from lpo.serve.per_gpu.step import Draws, Fleet, event_rates, follow, sampled, tries
@@ -94,11 +94,7 @@ def simulate(
     for `averaged` without pools, and for pools with the router `same_gpu`.
     """
     each = [targets] * windows if isinstance(targets, Targets) else list(targets)
-    if not (windows >= 1 and 0.0 < window_s < np.inf and 0.0 <= warm_up_s < np.inf):
-        raise InputError(
-            "`windows`, `window_s` must be positive and `warm_up_s` at least 0, got "
-            f"{windows}, {window_s} and {warm_up_s}."
-        )
+    check_windows(windows, window_s, warm_up_s)
     if len(each) != windows:
         raise InputError(f"`targets` must be one, or one a window: {windows}, got {len(each)}.")
     _check(policy, instance, each, gpus_max, averaged)
@@ -113,23 +109,14 @@ def simulate(
         passed: list[Totals] = []
         for number, now, seconds in times:
             fleets, totals = advance(
-                policy, instance, now, fleets, _fold(own, number), seconds=seconds, **sizes
+                policy, instance, now, fleets, window_keys(own, number), seconds=seconds, **sizes
             )
             passed.append(totals)
         return jax.tree.map(lambda *parts: np.stack(parts, 1), *passed[-windows:])
 
-    parts = _parts(len(keys))
+    parts = seed_parts(len(keys), _FLEETS)
     with ThreadPoolExecutor(len(parts)) as threads:
         return jax.tree.map(lambda *rows: np.concatenate(rows), *threads.map(run, parts))
-
-
-def _parts(seeds: int) -> list[slice]:
-    """Equal parts of the seeds, one for each core: compiled loops of short rows use one core.
-    Results do not depend on it."""
-    most = min(os.cpu_count() or 1, seeds // _FLEETS) if jax.default_backend() == "cpu" else 1
-    count = next((count for count in range(most, 0, -1) if seeds % count == 0), 1)
-    size = seeds // count
-    return [slice(size * part, size * (part + 1)) for part in range(count)]
 
 
 def advance(
@@ -187,9 +174,6 @@ def _float32(leaf: Any) -> np.ndarray:
     return array if array.dtype == bool else array.astype(np.float32)
 
 
-_fold = jax.jit(jax.vmap(jax.random.fold_in, in_axes=(0, None)))
-
-
 def _setting(
     policy: Policy, gpus_max: int, averaged: bool, instance: Instance, targets: Targets
 ) -> Setting:
@@ -220,7 +204,7 @@ def _window(
 
         def another(carry: tuple[Fleet, Sums, Sums, Array]) -> tuple[Fleet, Sums, Sums, Array]:
             fleets, high, low, number = carry
-            return *block(fleets, high, low, _fold(keys, number)), number + 1
+            return *block(fleets, high, low, window_keys(keys, number)), number + 1
 
         gpus = jax.vmap(partial(regrown, setting))(fleets.gpus)
         zero = _no_sums(*fleets.waiting.shape)
@@ -262,7 +246,7 @@ def _block(
 
     zero = Sums(*(leaf[0] for leaf in _no_sums(1, len(fleet.waiting))))
     (fleet, sums), _ = jax.lax.scan(event, (fleet, zero), draws)
-    pairs = [_added(*each) for each in zip(high, low, sums, strict=True)]
+    pairs = [added(*each) for each in zip(high, low, sums, strict=True)]
     return fleet, Sums(*(pair[0] for pair in pairs)), Sums(*(pair[1] for pair in pairs))
 
 
@@ -300,13 +284,6 @@ def _event(
         sums.seconds + seconds, sums.occupied + seconds * jnp.stack(during), sums.events + event
     )
     return follow(setting, fleet, event, happens, seconds, draws), sums
-
-
-def _added(high: Array, low: Array, term: Array) -> tuple[Array, Array]:
-    """high + low + term as a pair, exact but for the last bits of low (Knuth's two-sum)."""
-    total = high + term
-    part = total - high
-    return total, low + ((high - (total - part)) + (term - part))
 
 
 def _occupancy(fleets: Fleet) -> Occupancy:

@@ -9,6 +9,7 @@ from omegaconf import OmegaConf
 
 from lpo.runs import run_command
 from lpo.runs.experiments import find_conf
+from lpo.runs.own_groups import with_own_groups
 from lpo.serve.command.checks import validate
 from lpo.serve.command.config import ServeConfig
 from lpo.serve.command.job import job
@@ -37,8 +38,9 @@ def serve_asked():
     ConfigStore.instance().store(name="serve_schema", node=ServeConfig)
 
     def asked(*overrides):
-        with initialize_config_dir(str(find_conf()), version_base="1.3"):
-            cfg = OmegaConf.to_object(compose("serve", list(overrides)))
+        conf = find_conf()
+        with initialize_config_dir(str(conf), version_base="1.3"):
+            cfg = OmegaConf.to_object(compose("serve", with_own_groups(conf, "serve", overrides)))
         assert isinstance(cfg, ServeConfig)
         validate(cfg)
         return cfg, load_problem(cfg)

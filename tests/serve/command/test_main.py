@@ -84,6 +84,15 @@ def test_an_instance_comes_from_the_command_line(serve):
     assert metrics["ttft_p99_s"] is None
 
 
+def test_switches_of_policies(serve):
+    asked = [*QUICK, "requests.enabled=false", "policy=gate_and_route"]
+    code, folder, _, err = serve(*asked, "rounding=square_root", "refuse_unplanned=true")
+    assert code == 0, err
+    planned = 6 * solve_plan(paper_two_class()).x.sum()
+    mixed = float(table(folder, "policies")["mixed_gpus"].iloc[0])
+    assert mixed == np.ceil(planned + np.sqrt(planned))
+
+
 def test_single_requests_alone(serve):
     code, folder, _, err = serve(*QUICK, "simulator=request")
     assert code == 0, err
@@ -163,6 +172,7 @@ def test_levels_that_exclude_each_other_are_named(serve):
     [
         ("policy=lifo", "policy: lifo given; allowed: all, or some of credit_gate"),
         ("policy=[fcfs,fcfs]", "every name once"),
+        ("instance=three", "instance: 'three' given; allowed: dolly, paper_two_class"),
         ("n=0", "n: 0 given; allowed: >= 1"),
         ("instance.arrival=[0,0]", "instance.arrival: [0.0, 0.0] given; allowed: one rate > 0"),
         ("instance.arrival=[1,1,1]", "instance: `prompt` must be one number or one a class"),

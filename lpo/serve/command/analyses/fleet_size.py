@@ -11,9 +11,9 @@ from lpo.serve.command.config import ServeConfig
 from lpo.serve.command.drawing import line_picture
 from lpo.serve.command.findings import Findings
 from lpo.serve.command.fleets import Run, Size, simulate_runs, sizes_of
+from lpo.serve.command.numbers_given import numbers_or
 from lpo.serve.command.problem import Problem
 from lpo.serve.command.simulating import Simulated
-from lpo.serve.command.varied import varied
 from lpo.serve.knapsack import load
 from lpo.serve.measures import rewards
 
@@ -23,7 +23,7 @@ BAND = (0.05, 0.95)
 
 def find(cfg: ServeConfig, problem: Problem) -> Findings:
     """Simulate each policy on every fleet."""
-    values = varied(cfg, seeds=(16,), decode_times=(100,))
+    values = numbers_or(cfg, seeds=(16,), decode_times=(100,))
     sizes = sizes_of(cfg, problem.instance, values["seeds"], values["decode_times"])
     runs = [Run(problem, policy, size) for size in sizes for policy in problem.policies]
     found = simulate_runs(cfg, runs)

@@ -12,9 +12,9 @@ from lpo.serve.command.config import ServeConfig
 from lpo.serve.command.drawing import line_picture
 from lpo.serve.command.findings import Findings
 from lpo.serve.command.fleets import Run, share_of_optimum, simulate_runs, sizes_of
+from lpo.serve.command.numbers_given import numbers_or
 from lpo.serve.command.problem import Problem
 from lpo.serve.command.simulating import Simulated
-from lpo.serve.command.varied import varied
 from lpo.serve.knapsack import load
 from lpo.serve.measures import Estimate
 from lpo.serve.plan import solve_plan
@@ -68,7 +68,7 @@ class Fit(NamedTuple):
 
 def find(cfg: ServeConfig, problem: Problem) -> Findings:
     """Simulate each policy on every fleet, at each multiple of the arrivals, and fit the law."""
-    values = varied(cfg, seeds=SEEDS, decode_times=DECODE_TIMES, arrivals=(1.0,))
+    values = numbers_or(cfg, seeds=SEEDS, decode_times=DECODE_TIMES, arrivals=(1.0,))
     sizes = sizes_of(cfg, problem.instance, values["seeds"], values["decode_times"])
     busier = [_with_arrivals(problem, times) for times in values["arrivals"]]
     runs = [

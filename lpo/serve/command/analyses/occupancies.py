@@ -10,9 +10,9 @@ from lpo.serve.command.config import ServeConfig
 from lpo.serve.command.drawing import line_picture
 from lpo.serve.command.findings import Findings
 from lpo.serve.command.fleets import Run, simulate_runs, sizes_of
+from lpo.serve.command.numbers_given import numbers_or
 from lpo.serve.command.problem import Problem
 from lpo.serve.command.simulating import Simulated
-from lpo.serve.command.varied import varied
 from lpo.serve.knapsack import load
 
 STAGES = {
@@ -24,7 +24,7 @@ STAGES = {
 
 def find(cfg: ServeConfig, problem: Problem) -> Findings:
     """Simulate each policy on every fleet and compare X / n and Y / n with its plan."""
-    values = varied(cfg, seeds=(16,), decode_times=(100,))
+    values = numbers_or(cfg, seeds=(16,), decode_times=(100,))
     sizes = sizes_of(cfg, problem.instance, values["seeds"], values["decode_times"])
     runs = [Run(problem, policy, size) for size in sizes for policy in problem.policies]
     found = simulate_runs(cfg, runs)

@@ -9,13 +9,14 @@ import pandas as pd
 from lpo.errors import InputError
 from lpo.runs import Picture, ResultTable
 from lpo.runs.lines import Lines
+from lpo.runs.pictures import bar_picture
 from lpo.serve.command.config import ServeConfig
-from lpo.serve.command.drawing import bar_picture, line_picture
+from lpo.serve.command.drawing import line_picture
 from lpo.serve.command.findings import Findings
 from lpo.serve.command.fleets import Run, Size, share_of_optimum, simulate_runs
+from lpo.serve.command.numbers_given import numbers_or
 from lpo.serve.command.problem import Problem
 from lpo.serve.command.simulating import WARM_UP, mean_decode_s
-from lpo.serve.command.varied import varied
 from lpo.serve.instance import Instance
 from lpo.serve.knapsack import load
 from lpo.serve.plan import solve_plan
@@ -48,7 +49,7 @@ def find(cfg: ServeConfig, problem: Problem) -> Findings:
                 f"{key}: {getattr(cfg, key)} given; allowed: null (time is in mean decode times of "
                 f"each instance: analysis.values.decode_times, warm_up)"
             )
-    values = varied(
+    values = numbers_or(
         cfg, classes=(2,), decode_times=(10,), warm_up=(WARM_UP,), load=LOADS, load_cases=(8,)
     )
     drawn = random_instances(

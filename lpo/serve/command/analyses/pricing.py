@@ -9,13 +9,14 @@ import pandas as pd
 
 from lpo.runs import Picture, ResultTable
 from lpo.runs.lines import Lines
+from lpo.runs.pictures import bar_picture
 from lpo.serve.command.config import ServeConfig
-from lpo.serve.command.drawing import bar_picture, line_picture
+from lpo.serve.command.drawing import line_picture
 from lpo.serve.command.findings import Findings
 from lpo.serve.command.fleets import Run, Size, simulate_runs
+from lpo.serve.command.numbers_given import numbers_or
 from lpo.serve.command.problem import Problem
 from lpo.serve.command.simulating import Simulated, mean_decode_s, span_of
-from lpo.serve.command.varied import varied
 from lpo.serve.knapsack import load
 from lpo.serve.measures import measure, rewards
 from lpo.serve.plan import FluidPlan, solve_plan
@@ -39,7 +40,7 @@ class Tried(NamedTuple):
 
 def find(cfg: ServeConfig, problem: Problem) -> Findings:
     """Simulate each policy under the plans for both ways of paying, and pay it both ways."""
-    values = varied(cfg, decode_times=(40,))
+    values = numbers_or(cfg, decode_times=(40,))
     plans = {
         scheme: solve_plan(problem.instance, problem.levels, pricing=scheme) for scheme in SCHEMES
     }

@@ -3,9 +3,10 @@
 import pandas as pd
 
 from lpo.runs import ResultTable
+from lpo.runs.pictures import bar_picture
 from lpo.serve.command.config import ServeConfig, TraceLengthsKind
-from lpo.serve.command.drawing import bar_picture
 from lpo.serve.command.findings import Findings
+from lpo.serve.command.numbers_given import numbers_or
 from lpo.serve.command.problem import Problem
 from lpo.serve.command.replaying import (
     classes_frame,
@@ -18,7 +19,6 @@ from lpo.serve.command.replaying import (
     trace_given,
     window_rows,
 )
-from lpo.serve.command.varied import varied
 from lpo.serve.knapsack import load
 from lpo.serve.replay import Planning
 
@@ -30,7 +30,7 @@ def find(cfg: ServeConfig, problem: Problem) -> Findings:
     Raises InputError without a trace.
     """
     given = trace_given(problem)
-    errors = varied(cfg, class_error=[0.1, 0.3])["class_error"]
+    errors = numbers_or(cfg, class_error=[0.1, 0.3])["class_error"]
     own = {"class_error": cfg.trace.class_error, "lengths": cfg.trace.lengths.name}
     runs = list(replays(cfg, problem, problem.policies, Planning))
     rows = [row | own for row, _ in runs]

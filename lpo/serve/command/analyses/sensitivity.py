@@ -8,8 +8,8 @@ import pandas as pd
 from lpo.errors import InputError
 from lpo.runs import ResultTable
 from lpo.runs.experiments import find_conf
+from lpo.runs.pictures import bar_picture
 from lpo.serve.command.config import ServeConfig
-from lpo.serve.command.drawing import bar_picture
 from lpo.serve.command.findings import Findings
 from lpo.serve.command.hardware_pictures import (
     UNITS,
