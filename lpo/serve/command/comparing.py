@@ -1,7 +1,5 @@
 """Policies side by side: one row a policy, one row a policy and class, series over time."""
 
-from collections.abc import Sequence
-
 import numpy as np
 import pandas as pd
 
@@ -92,9 +90,3 @@ def series(problem: Problem, run: Simulated, gpus: int) -> pd.DataFrame:
     for name, value in values.items():
         table[name] = value.sum(0) / seconds.sum(0) / gpus
     return table
-
-
-def policy_table(problem: Problem, runs: Sequence[Simulated], gpus: int) -> pd.DataFrame:
-    """Return one row a policy, the best first."""
-    rows = [policy_row(problem, run, gpus) for run in runs]
-    return pd.DataFrame(rows).sort_values("reward_per_gpu", ascending=False, kind="stable")

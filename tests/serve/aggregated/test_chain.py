@@ -106,7 +106,7 @@ def test_both_estimators_of_revenue_agree(ran):
         within(batch_means(t, lambda t, gap=gap: (gap, t.seconds)), 0.0)
 
 
-PUBLISHED = [  # percent of R*: instance, policy, n, and what a per-GPU prototype in C++ found
+PUBLISHED = [  # percent of R*: instance, policy, n, and what a per-GPU prototype found
     ("x1", "gate_and_route", (94.9, 96.8, 97.4)),
     ("x1", "credit_gate", (94.7, 97.7, 98.8)),
     ("x1", "disaggregated_gate", (81.3, 83.6, 86.9)),

@@ -1,12 +1,20 @@
 """`python -m lpo.serve`: what it writes, how it ends, what it refuses."""
 
 import json
+from dataclasses import fields
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from lpo.serve import make_hardware, make_instance, paper_two_class, solve_plan
+from lpo.serve import (
+    ServiceLevels,
+    make_hardware,
+    make_instance,
+    paper_two_class,
+    solve_plan,
+)
+from lpo.serve.command.config import LevelsConfig
 from lpo.serve.command.policies import METRICS
 
 QUICK = [
@@ -195,3 +203,9 @@ def test_bad_input_is_one_line(serve, given, says):
 def test_single_requests_cannot_be_asked_for_and_switched_off(serve):
     code, _, _, err = serve(*QUICK, "simulator=request", "requests.enabled=false")
     assert code == 2 and "requests.enabled: false given" in err
+
+
+def test_every_level_has_a_key():
+    """But for the coefficients of variation and the queue, which belong to the analysed model."""
+    inner = {"cv_prompt", "cv_decode", "decode_queue"}
+    assert {part.name for part in fields(LevelsConfig)} == set(ServiceLevels._fields) - inner

@@ -124,7 +124,7 @@ def test_no_policy_beats_the_linear_program(ran):
     assert earned.mean <= solve_plan(instance).value + 3.0 * earned.error
 
 
-PUBLISHED = {  # percent of R* at n 10, 50: what a prototype in C++ found
+PUBLISHED = {  # percent of R* at n 10, 50: what a prototype found
     "fcfs": (67.4, 67.7),
     "prefill_first": (61.6, 61.8),
     "vllm_prefill_first": (65.5, 65.4),
