@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from lpo.serve.instance import Instance
-from lpo.serve.program import Pricing
+from lpo.serve.plans.program import Pricing
 from lpo.serve.rates import service_rates
 from lpo.serve.totals import Totals
 

@@ -7,10 +7,10 @@ import numpy as np
 
 from lpo.errors import InputError
 from lpo.serve.instance import Instance
-from lpo.serve.levels import NO_LEVELS, ServiceLevels
-from lpo.serve.plan import FluidPlan, solve_program
+from lpo.serve.plans.levels import NO_LEVELS, ServiceLevels
+from lpo.serve.plans.plan import FluidPlan, solve_program
+from lpo.serve.plans.program import fluid_program
 from lpo.serve.policies import Policy, Pools, Targets, targets_of
-from lpo.serve.program import fluid_program
 
 
 class Planned(NamedTuple):

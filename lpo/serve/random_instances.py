@@ -6,7 +6,7 @@ import numpy as np
 
 from lpo.errors import InputError
 from lpo.serve.instance import Instance, make_hardware, make_instance
-from lpo.serve.knapsack import load
+from lpo.serve.plans.knapsack import load
 
 ALPHA_S = (0.015, 0.02)
 BETA_S = (1e-5, 1e-3)

@@ -10,8 +10,8 @@ from lpo.serve.capacity.search import Capacity, least_fleet
 from lpo.serve.capacity.trials import make_trial, one_by_one
 from lpo.serve.instance import Instance
 from lpo.serve.iteration_time import IterationTime, TwoRegime
-from lpo.serve.knapsack import minimum_fleet
-from lpo.serve.levels import NO_LEVELS, ServiceLevels
+from lpo.serve.plans.knapsack import minimum_fleet
+from lpo.serve.plans.levels import NO_LEVELS, ServiceLevels
 from lpo.serve.policies import Policy, Pools
 from lpo.serve.requests import Requests
 

@@ -10,9 +10,9 @@ from lpo.errors import InputError
 from lpo.serve.capacity.limits import Experience
 from lpo.serve.capacity.search import Trial
 from lpo.serve.instance import Instance
-from lpo.serve.levels import NO_LEVELS, ServiceLevels
-from lpo.serve.plan import Infeasible
 from lpo.serve.planner import Planner, make_planner
+from lpo.serve.plans.levels import NO_LEVELS, ServiceLevels
+from lpo.serve.plans.plan import Infeasible
 from lpo.serve.policies import Policy, Targets
 from lpo.serve.replay import measured_rates, window_counts, window_edges
 from lpo.serve.replay.replanning import advanced, followed

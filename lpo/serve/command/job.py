@@ -10,7 +10,7 @@ from lpo.serve.command.config import ServeConfig, searching
 from lpo.serve.command.findings import Findings, write_findings
 from lpo.serve.command.policies import compare_policies
 from lpo.serve.command.problem import Problem, load_problem
-from lpo.serve.plan import Infeasible as LevelsConflict
+from lpo.serve.plans.plan import Infeasible as LevelsConflict
 
 
 def job(cfg: ServeConfig, folder: RunFolder) -> Mapping[str, Any]:

@@ -15,7 +15,7 @@ from lpo.serve.command.replaying import classes_frame
 from lpo.serve.command.requesting import USUAL, draw_requests
 from lpo.serve.command.simulating import span_of
 from lpo.serve.command.traces import requests_of_trace
-from lpo.serve.knapsack import minimum_fleet
+from lpo.serve.plans.knapsack import minimum_fleet
 from lpo.serve.requests import stack_requests
 
 

@@ -5,7 +5,7 @@ import pandas as pd
 
 from lpo.runs import ResultTable
 from lpo.serve.command.problem import Problem
-from lpo.serve.knapsack import load, minimum_fleet
+from lpo.serve.plans.knapsack import load, minimum_fleet
 from lpo.serve.rates import service_rates
 
 

@@ -17,7 +17,7 @@ from lpo.serve.command.problem import Planned, Problem, planned
 from lpo.serve.command.requesting import Requested, request_row, simulate_requests, wait_rows
 from lpo.serve.command.simulating import Simulated, simulate_chain
 from lpo.serve.iteration_time import TwoRegimeKV
-from lpo.serve.knapsack import load
+from lpo.serve.plans.knapsack import load
 
 METRICS = (
     "reward_per_gpu",

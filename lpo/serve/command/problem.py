@@ -17,10 +17,10 @@ from lpo.serve.iteration_time import (
     TwoRegimeKV,
     hardware_of,
 )
-from lpo.serve.levels import Penalised, ServiceLevels, check_levels
-from lpo.serve.plan import FluidPlan, solve_plan
+from lpo.serve.plans.levels import Penalised, ServiceLevels, check_levels
+from lpo.serve.plans.plan import FluidPlan, solve_plan
+from lpo.serve.plans.program import Pricing
 from lpo.serve.policies import Policy, Pools, Rounding, Targets, plan_for, targets_of
-from lpo.serve.program import Pricing
 from lpo.serve.readers import read_measurements
 
 

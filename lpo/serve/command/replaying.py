@@ -15,7 +15,7 @@ from lpo.serve.command.plan_tables import plan_tables
 from lpo.serve.command.problem import Problem
 from lpo.serve.command.simulating import finite
 from lpo.serve.command.traces import GivenTrace, requests_of_trace
-from lpo.serve.knapsack import load
+from lpo.serve.plans.knapsack import load
 from lpo.serve.policies import Policy
 from lpo.serve.replay import Planning, Replay, Series, replay, series, summary
 

@@ -4,7 +4,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from lpo.errors import InputError
-from lpo.serve.program import Pricing
+from lpo.serve.plans.program import Pricing
 
 
 class Gate(StrEnum):

@@ -6,9 +6,9 @@ import numpy as np
 
 from lpo.errors import InputError
 from lpo.serve.instance import Instance
-from lpo.serve.knapsack import load
-from lpo.serve.levels import NO_LEVELS, ServiceLevels
-from lpo.serve.plan import FluidPlan, solve_plan
+from lpo.serve.plans.knapsack import load
+from lpo.serve.plans.levels import NO_LEVELS, ServiceLevels
+from lpo.serve.plans.plan import FluidPlan, solve_plan
 from lpo.serve.policies.kinds import Gate, Policy, Pools, Rounding
 from lpo.serve.rates import service_rates
 

@@ -8,9 +8,9 @@ import numpy as np
 
 from lpo.errors import InputError
 from lpo.serve.instance import Instance
-from lpo.serve.levels import NO_LEVELS, ServiceLevels
-from lpo.serve.plan import Infeasible
 from lpo.serve.planner import Planned, Planner, make_planner
+from lpo.serve.plans.levels import NO_LEVELS, ServiceLevels
+from lpo.serve.plans.plan import Infeasible
 from lpo.serve.policies import Policy, Targets
 from lpo.serve.replay.arrival_rates import measured_rates, window_counts, window_edges
 from lpo.serve.requests import Requests, Run, Served, advance, read, start

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lpo.serve.program import Pricing
+from lpo.serve.plans.program import Pricing
 from lpo.serve.replay.arrival_rates import window_counts
 from lpo.serve.replay.replanning import Replay
 from lpo.serve.requests import (

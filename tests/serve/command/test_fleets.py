@@ -4,7 +4,7 @@ import numpy as np
 
 from lpo.serve.command.fleets import Run, Size, simulate_runs, sizes_of
 from lpo.serve.command.simulating import mean_decode_s
-from lpo.serve.plan import solve_plan
+from lpo.serve.plans.plan import solve_plan
 
 
 def busier(problem, times):

@@ -11,9 +11,9 @@ from lpo.serve.command.drawing import overlay_picture
 from lpo.serve.command.findings import Findings
 from lpo.serve.command.numbers_given import numbers_given
 from lpo.serve.command.problem import Problem
-from lpo.serve.fronts import Front, level_front
 from lpo.serve.instance import Instance
-from lpo.serve.levels import RULES
+from lpo.serve.plans.fronts import Front, level_front
+from lpo.serve.plans.levels import RULES
 
 UNITS = {
     "prefill_fairness": "largest difference of prefill slots per GPU",

@@ -14,8 +14,8 @@ from lpo.serve.command.fleets import Run, Size, simulate_runs, sizes_of
 from lpo.serve.command.numbers_given import numbers_or
 from lpo.serve.command.problem import Problem
 from lpo.serve.command.simulating import Simulated
-from lpo.serve.knapsack import load
 from lpo.serve.measures import rewards
+from lpo.serve.plans.knapsack import load
 
 BAND = (0.05, 0.95)
 """Of single runs: the share of them that earn less than either end of a band."""

@@ -15,9 +15,9 @@ from lpo.serve.command.fleets import Run, share_of_optimum, simulate_runs, sizes
 from lpo.serve.command.numbers_given import numbers_or
 from lpo.serve.command.problem import Problem
 from lpo.serve.command.simulating import Simulated
-from lpo.serve.knapsack import load
 from lpo.serve.measures import Estimate
-from lpo.serve.plan import solve_plan
+from lpo.serve.plans.knapsack import load
+from lpo.serve.plans.plan import solve_plan
 from lpo.serve.policies import Gate, Policy, Pools
 from lpo.serve.scaling_law import ScalingLaw, fit_scaling_law
 

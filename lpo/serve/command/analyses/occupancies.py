@@ -13,7 +13,7 @@ from lpo.serve.command.fleets import Run, simulate_runs, sizes_of
 from lpo.serve.command.numbers_given import numbers_or
 from lpo.serve.command.problem import Problem
 from lpo.serve.command.simulating import Simulated
-from lpo.serve.knapsack import load
+from lpo.serve.plans.knapsack import load
 
 STAGES = {
     "prefilling": ("prefills", "prefills per GPU"),

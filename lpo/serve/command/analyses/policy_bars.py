@@ -18,8 +18,8 @@ from lpo.serve.command.numbers_given import numbers_or
 from lpo.serve.command.problem import Problem
 from lpo.serve.command.simulating import WARM_UP, mean_decode_s
 from lpo.serve.instance import Instance
-from lpo.serve.knapsack import load
-from lpo.serve.plan import solve_plan
+from lpo.serve.plans.knapsack import load
+from lpo.serve.plans.plan import solve_plan
 from lpo.serve.policies import Gate, Policy, Pools
 from lpo.serve.random_instances import (
     RandomInstances,

@@ -11,8 +11,8 @@ from lpo.serve.command.drawing import overlay_picture
 from lpo.serve.command.findings import Findings
 from lpo.serve.command.numbers_given import numbers_given
 from lpo.serve.command.problem import Problem
-from lpo.serve.levels import Penalised
-from lpo.serve.price_splits import PriceSplits, split_prices
+from lpo.serve.plans.levels import Penalised
+from lpo.serve.plans.price_splits import PriceSplits, split_prices
 
 SHARE = "share of the prompt, c_p / (c_p + c_d)"
 

@@ -17,10 +17,10 @@ from lpo.serve.command.fleets import Run, Size, simulate_runs
 from lpo.serve.command.numbers_given import numbers_or
 from lpo.serve.command.problem import Problem
 from lpo.serve.command.simulating import Simulated, mean_decode_s, span_of
-from lpo.serve.knapsack import load
 from lpo.serve.measures import measure, rewards
-from lpo.serve.plan import FluidPlan, solve_plan
-from lpo.serve.program import Pricing
+from lpo.serve.plans.knapsack import load
+from lpo.serve.plans.plan import FluidPlan, solve_plan
+from lpo.serve.plans.program import Pricing
 from lpo.serve.totals import Totals
 
 SCHEMES = (Pricing.BUNDLED, Pricing.SEPARATE)

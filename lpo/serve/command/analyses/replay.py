@@ -19,7 +19,7 @@ from lpo.serve.command.replaying import (
     trace_given,
     window_rows,
 )
-from lpo.serve.knapsack import load
+from lpo.serve.plans.knapsack import load
 from lpo.serve.replay import Planning
 
 

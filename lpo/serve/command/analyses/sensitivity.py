@@ -22,9 +22,9 @@ from lpo.serve.command.numbers_given import numbers_given
 from lpo.serve.command.problem import Problem
 from lpo.serve.instance import Hardware, Instance, make_hardware
 from lpo.serve.iteration_time import hardware_of
-from lpo.serve.knapsack import load
+from lpo.serve.plans.knapsack import load
+from lpo.serve.plans.sensitivities import Sensitivities, revenue_sensitivities
 from lpo.serve.readers import read_published_fit
-from lpo.serve.sensitivities import Sensitivities, revenue_sensitivities
 
 
 def find(cfg: ServeConfig, problem: Problem) -> Findings:

@@ -18,7 +18,7 @@ from lpo.serve import (
     solve_plan,
     solve_program,
 )
-from lpo.serve.levels import RULES
+from lpo.serve.plans.levels import RULES
 
 I, EYE = 2, np.eye(2)
 ZERO, NONE = np.zeros((2, 2)), np.zeros(2)

@@ -7,7 +7,7 @@ import pytest
 from lpo.errors import InputError
 from lpo.serve import ServiceLevels, bundled_optimum, paper_two_class, paper_two_class_x2
 from lpo.serve.instance import Instance
-from lpo.serve.sensitivities import Sensitivities, revenue_sensitivities
+from lpo.serve.plans.sensitivities import Sensitivities, revenue_sensitivities
 
 FIELDS = ("batch", "chunk", "alpha", "beta", "tau_solo")
 

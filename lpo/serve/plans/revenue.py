@@ -19,8 +19,8 @@ from jax import Array
 
 from lpo.optim.layer import ConvexLayer
 from lpo.serve.instance import Instance
-from lpo.serve.levels import NO_LEVELS, ServiceLevels
-from lpo.serve.program import (
+from lpo.serve.plans.levels import NO_LEVELS, ServiceLevels
+from lpo.serve.plans.program import (
     FluidProgram,
     Pricing,
     coefficients,

@@ -7,9 +7,9 @@ import numpy as np
 
 from lpo.errors import InputError
 from lpo.serve.instance import Instance
-from lpo.serve.levels import NO_LEVELS, RULES, ServiceLevels
-from lpo.serve.plan import FluidPlan, Infeasible, solve_plan, solve_program
-from lpo.serve.program import Pricing, fluid_program
+from lpo.serve.plans.levels import NO_LEVELS, RULES, ServiceLevels
+from lpo.serve.plans.plan import FluidPlan, Infeasible, solve_plan, solve_program
+from lpo.serve.plans.program import Pricing, fluid_program
 
 
 class Front(NamedTuple):

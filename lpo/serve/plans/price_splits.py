@@ -17,9 +17,9 @@ import numpy as np
 
 from lpo.errors import InputError
 from lpo.serve.instance import Instance
-from lpo.serve.levels import NO_LEVELS, ServiceLevels
-from lpo.serve.plan import solve_program
-from lpo.serve.program import Pricing, fluid_program
+from lpo.serve.plans.levels import NO_LEVELS, ServiceLevels
+from lpo.serve.plans.plan import solve_program
+from lpo.serve.plans.program import Pricing, fluid_program
 
 
 class PriceSplits(NamedTuple):

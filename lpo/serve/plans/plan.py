@@ -8,11 +8,11 @@ import numpy as np
 
 from lpo.errors import InputError
 from lpo.optim.milp import solve_milp
-from lpo.serve.choice import lexicographic_optimum
 from lpo.serve.instance import Instance, hardware_notes
-from lpo.serve.level_rows import level_values
-from lpo.serve.levels import NO_LEVELS, RULES, ServiceLevels, check_levels, limit_of
-from lpo.serve.program import (
+from lpo.serve.plans.choice import lexicographic_optimum
+from lpo.serve.plans.level_rows import level_values
+from lpo.serve.plans.levels import NO_LEVELS, RULES, ServiceLevels, check_levels, limit_of
+from lpo.serve.plans.program import (
     FluidProgram,
     Pricing,
     coefficients,
@@ -23,8 +23,8 @@ from lpo.serve.program import (
     shape_of,
     variables_of,
 )
+from lpo.serve.plans.variables import Variables
 from lpo.serve.rates import Rates, service_rates
-from lpo.serve.variables import Variables
 
 
 class Duals(NamedTuple):

@@ -5,7 +5,7 @@ import pytest
 
 from lpo.errors import InputError
 from lpo.serve import paper_two_class_x2, solve_plan
-from lpo.serve.price_splits import split_prices
+from lpo.serve.plans.price_splits import split_prices
 
 TOTALS, SHARES = [0.1, 0.7], [0.0, 0.01, 0.03, 0.04, 0.1, 0.5, 1.0]
 

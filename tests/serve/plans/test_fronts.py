@@ -5,7 +5,7 @@ import pytest
 
 from lpo.errors import InputError
 from lpo.serve import Infeasible, Penalised, ServiceLevels, paper_two_class, paper_two_class_x2
-from lpo.serve.fronts import level_front
+from lpo.serve.plans.fronts import level_front
 
 LIMITS = {
     "prefill_fairness": [0.0, 0.05, 0.12, 0.16, 0.175, 0.3],

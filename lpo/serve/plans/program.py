@@ -13,8 +13,8 @@ import numpy as np
 
 from lpo.errors import InputError
 from lpo.serve.instance import Instance
-from lpo.serve.level_rows import level_row, level_values
-from lpo.serve.levels import (
+from lpo.serve.plans.level_rows import level_row, level_values
+from lpo.serve.plans.levels import (
     NO_LEVELS,
     RULES,
     Penalised,
@@ -24,8 +24,8 @@ from lpo.serve.levels import (
     limit_of,
     queue_allowed,
 )
+from lpo.serve.plans.variables import Variables
 from lpo.serve.rates import service_rates
-from lpo.serve.variables import Variables
 
 
 class Pricing(StrEnum):

@@ -10,9 +10,9 @@ import cvxpy as cp
 import numpy as np
 
 from lpo.serve.instance import Instance
-from lpo.serve.levels import ServiceLevels
+from lpo.serve.plans.levels import ServiceLevels
+from lpo.serve.plans.variables import Variables
 from lpo.serve.rates import Rates, service_rates
-from lpo.serve.variables import Variables
 
 
 def level_values(

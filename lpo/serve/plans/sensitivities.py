@@ -12,9 +12,9 @@ import numpy as np
 
 from lpo.errors import InputError
 from lpo.serve.instance import Instance
-from lpo.serve.levels import NO_LEVELS, ServiceLevels
-from lpo.serve.program import Pricing, shape_of
-from lpo.serve.revenue import make_optimal_revenue
+from lpo.serve.plans.levels import NO_LEVELS, ServiceLevels
+from lpo.serve.plans.program import Pricing, shape_of
+from lpo.serve.plans.revenue import make_optimal_revenue
 
 
 class Sensitivities(NamedTuple):
