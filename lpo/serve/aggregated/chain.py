@@ -7,7 +7,7 @@ one event of all of them is a few passes over short rows.
 
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -15,26 +15,22 @@ import numpy as np
 from jax import Array
 
 from lpo.errors import InputError
-from lpo.serve.aggregated.step import KINDS, Draws, State, drawn, event_rates, follow
-from lpo.serve.chain_runs import added, check_windows, seed_parts, window_keys
+from lpo.serve.aggregated.step import Draws, State, drawn, event_rates, follow
+from lpo.serve.chain_runs import (
+    KINDS,
+    Sums,
+    added,
+    check_windows,
+    seed_parts,
+    totals_of,
+    window_keys,
+)
 from lpo.serve.instance import Instance
 from lpo.serve.policies import Policy, Pools, Rounding, Targets
 from lpo.serve.totals import Occupancy, Totals
 
 _FLEETS = 32  # that are worth a core of their own
 _BLOCK = 512  # events of one compiled scan: what float32 adds up before float32 pairs take over
-
-
-class Sums(NamedTuple):
-    """Of a block or window: seconds [], occupied [6, I] and events [KINDS, I].
-
-    occupied: integrals of waiting, prefilling, both queues together, mixed, solo, and of the rate
-    at which decodes of the mixed pool end.
-    """
-
-    seconds: Array
-    occupied: Array
-    events: Array
 
 
 def empty(classes: int, fleets: int) -> State:
@@ -115,7 +111,7 @@ def _simulated(
         state, sums = _window(policy, *fleets, state, window_keys(keys, number), window_s)
         passed.append(sums)
     shape = (count, seeds) if cases else (seeds,)
-    return _totals(instance, passed, [*begins, state], shape)
+    return _totals(passed, [*begins, state], shape)
 
 
 def _on_last_axis(leaf: Any, cases: int | None, seeds: int) -> Array:
@@ -209,7 +205,7 @@ def _event(
     seconds = jnp.clip(wait, 0.0, jnp.maximum(rest, 0.0))
     event = drawn(rates, draws.event) * happens
     waits = state.queues[0] + state.queues[1]
-    during = [state.waiting, state.prefilling, waits, state.mixed, state.solo, rates[5]]
+    during = [state.waiting, state.prefilling, waits, state.mixed, state.solo, rates[5] + rates[6]]
     sums = Sums(
         sums.seconds + seconds,
         sums.occupied + seconds * jnp.stack(during),
@@ -219,26 +215,13 @@ def _event(
     return jax.tree.map(lambda a, b: jnp.where(happens, a, b), after, state), sums
 
 
-def _totals(
-    instance: Instance, passed: list[Sums], states: list[State], shape: tuple[int, ...]
-) -> Totals:
-    def host(pair: Array) -> np.ndarray:
-        return np.asarray(pair, np.float64).sum(0)
-
+def _totals(passed: list[Sums], states: list[State], shape: tuple[int, ...]) -> Totals:
     def arranged(parts: list[np.ndarray]) -> np.ndarray:
         """[windows][..., fleets] as [fleets..., windows, ...]."""
         whole = np.moveaxis(np.stack(parts), -1, 0)  # fleets, windows, ...
         return whole.reshape(*shape, *whole.shape[1:])
 
-    seconds = arranged([host(each.seconds) for each in passed])
-    occupied = arranged([host(each.occupied) for each in passed])
-    events = arranged([host(each.events) for each in passed])
-    waiting, prefilling, queued, mixed, solo, mixed_rate = np.moveaxis(occupied, -2, 0)
-    arrived, gave_up, prefilled, left_solo, left_mixed, done_mixed, done_solo = np.moveaxis(
-        events, -2, 0
-    )
-    mu_s = 1.0 / (np.asarray(instance.hardware.tau_solo)[..., None] * np.asarray(instance.decode))
-    mu_s = mu_s if len(shape) == 1 else mu_s[:, None, None, :]
+    exact = [[np.asarray(pair, np.float64).sum(0) for pair in window] for window in passed]
     occupancy = [
         Occupancy(
             *(
@@ -252,15 +235,5 @@ def _totals(
     def at(which: list[Occupancy]) -> Occupancy:
         return Occupancy(*(np.stack(parts, -2) for parts in zip(*which, strict=True)))
 
-    return Totals(
-        seconds=seconds,
-        arrivals=arrived,
-        left_prefill=gave_up,
-        prefilled=prefilled,
-        left_decode=left_solo + left_mixed,
-        completed=done_mixed + done_solo,
-        time=Occupancy(waiting, prefilling, queued, mixed, solo),
-        completing=mixed_rate + mu_s * solo,
-        begin=at(occupancy[:-1]),
-        end=at(occupancy[1:]),
-    )
+    sums = Sums(*(arranged(list(parts)) for parts in zip(*exact, strict=True)))
+    return totals_of(sums, at(occupancy[:-1]), at(occupancy[1:]))

@@ -24,10 +24,6 @@ from lpo.serve.policies import (
 )
 from lpo.serve.rates import service_rates
 
-KINDS = 7
-"""Events of a class: arrival, leaving the first queue, end of prefill, leaving the queue of the
-solo pool, leaving that of the mixed pool, end of a decode in the mixed pool, in the solo pool."""
-
 
 class State(NamedTuple):
     """A fleet between two events; requests by class, [I], whole numbers as float32.

@@ -13,6 +13,7 @@ from lpo.errors import InputError
 from lpo.runs import progress
 from lpo.serve import aggregated
 from lpo.serve.command.config import ServeConfig
+from lpo.serve.command.numbers_given import numbers_or
 from lpo.serve.command.problem import Problem, planned
 from lpo.serve.command.simulating import (
     Simulated,
@@ -72,6 +73,14 @@ def sizes_of(
         seconds = unit * times if cfg.seconds is None else cfg.seconds
         sizes.append(Size(gpus, int(count), *span_of(instance, cfg.warm_up_s, seconds)))
     return sorted(sizes)
+
+
+def each_on_every_fleet(cfg: ServeConfig, problem: Problem) -> list[Run]:
+    """Return every policy on every fleet of `analysis.fleets`, the smallest fleets first; seeds and
+    decode_times are numbers of `analysis.values`."""
+    values = numbers_or(cfg, seeds=(16,), decode_times=(100,))
+    sizes = sizes_of(cfg, problem.instance, values["seeds"], values["decode_times"])
+    return [Run(problem, policy, size) for size in sizes for policy in problem.policies]
 
 
 def simulate_runs(cfg: ServeConfig, runs: Sequence[Run]) -> list[Simulated]:

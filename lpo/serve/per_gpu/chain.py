@@ -7,7 +7,7 @@ policy without pools may put both anywhere. An event costs a few walks through a
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -16,8 +16,16 @@ from jax import Array
 
 from lpo.errors import InputError
 from lpo.serve.aggregated.chain import pool_size
-from lpo.serve.aggregated.step import KINDS, drawn
-from lpo.serve.chain_runs import added, check_windows, seed_parts, window_keys
+from lpo.serve.aggregated.step import drawn
+from lpo.serve.chain_runs import (
+    KINDS,
+    Sums,
+    added,
+    check_windows,
+    seed_parts,
+    totals_of,
+    window_keys,
+)
 from lpo.serve.instance import Instance
 from lpo.serve.per_gpu.fleet import Setting, counts, idle, regrown
 from lpo.serve.per_gpu.step import Draws, Fleet, event_rates, follow, sampled, tries
@@ -30,18 +38,6 @@ _BLOCK = 256  # events of one compiled scan: what float32 adds up before float32
 # Bytes of the trees of the fleets that go through a window side by side. XLA gives every update of
 # an array of twice this size to several threads, for more than the update itself takes.
 _TOGETHER = 448 * 2**10
-
-
-class Sums(NamedTuple):
-    """Of a block or window: seconds [], occupied [6, I] and events [KINDS, I].
-
-    occupied: integrals of waiting, prefilling, both queues together, mixed, solo, and of the rate
-    at which decodes end.
-    """
-
-    seconds: Array
-    occupied: Array
-    events: Array
 
 
 def empty(
@@ -137,22 +133,7 @@ def advance(
     instance, targets = jax.tree.map(_float32, (instance, targets))
     after, sums = _window(policy, gpus_max, averaged, instance, targets, fleets, keys, seconds)
     exact = jax.tree.map(lambda pair: np.asarray(pair, np.float64).sum(1), sums)
-    waiting, prefilling, queued, mixed, solo, completing = np.moveaxis(exact.occupied, -2, 0)
-    arrived, gave_up, prefilled, left_solo, left_mixed, done_mixed, done_solo = np.moveaxis(
-        exact.events, -2, 0
-    )
-    return after, Totals(
-        seconds=exact.seconds,
-        arrivals=arrived,
-        left_prefill=gave_up,
-        prefilled=prefilled,
-        left_decode=left_solo + left_mixed,
-        completed=done_mixed + done_solo,
-        time=Occupancy(waiting, prefilling, queued, mixed, solo),
-        completing=completing,
-        begin=_occupancy(fleets),
-        end=_occupancy(after),
-    )
+    return after, totals_of(exact, _occupancy(fleets), _occupancy(after))
 
 
 def _check(

@@ -7,7 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from lpo.serve.aggregated.step import KINDS, drawn
+from lpo.serve.aggregated.step import drawn
+from lpo.serve.chain_runs import KINDS
 from lpo.serve.per_gpu.fleet import (
     BALANCED,
     Gpus,
@@ -21,6 +22,7 @@ from lpo.serve.per_gpu.least import least
 from lpo.serve.per_gpu.tree import draw, holder, row
 from lpo.serve.policies import (
     MIXED,
+    SAMPLED,
     SOLO,
     WAIT_SOLO,
     Gate,
@@ -36,9 +38,6 @@ from lpo.serve.policies import (
     spend,
 )
 from lpo.serve.rates import Rates, service_rates
-
-SAMPLED = 4
-"""GPUs that a balancer without a plan looks at before a prefill."""
 
 
 class Fleet(NamedTuple):

@@ -5,6 +5,7 @@ from lpo.serve.policies.gates import admit as admit
 from lpo.serve.policies.gates import earn as earn
 from lpo.serve.policies.gates import spend as spend
 from lpo.serve.policies.kinds import POLICIES as POLICIES
+from lpo.serve.policies.kinds import SAMPLED as SAMPLED
 from lpo.serve.policies.kinds import Gate as Gate
 from lpo.serve.policies.kinds import Policy as Policy
 from lpo.serve.policies.kinds import Pools as Pools

@@ -6,6 +6,9 @@ from typing import NamedTuple
 from lpo.errors import InputError
 from lpo.serve.plans.program import Pricing
 
+SAMPLED = 4
+"""GPUs that a balancer without a plan looks at before a prefill."""
+
 
 class Gate(StrEnum):
     """Which class is prefilled next.

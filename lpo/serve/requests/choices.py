@@ -7,10 +7,10 @@ whatever happened before (common random numbers).
 import jax.numpy as jnp
 from jax import Array
 
+from lpo.serve.policies import SAMPLED
+
 PREFILL, DECODE, POOL, REFILL = (0x5851F42D, 0x14057B7E, 0x7B1DCDAF, 0x2C1B3C6D)
 """What a random number is for."""
-SAMPLED = 4
-"""GPUs that a balancer without a plan looks at."""
 
 
 def scrambled(bits: Array) -> Array:

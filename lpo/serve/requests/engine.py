@@ -1,5 +1,6 @@
 """The request-level simulator: event by event, compiled. docs/serve_requests.md."""
 
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -9,6 +10,7 @@ import numpy as np
 from jax import Array
 
 from lpo.errors import InputError
+from lpo.serve.chain_runs import seed_parts
 from lpo.serve.instance import Instance
 from lpo.serve.iteration_time import IterationTime, TwoRegime
 from lpo.serve.policies import Gate, Policy, Targets, earn
@@ -132,8 +134,10 @@ def advance(run: Run, targets: Targets, until_s: float = np.inf) -> Run:
             mixed=mixed.astype(np.int32),
             until_s=np.float64(until_s),
         )
-        axes = (several, many) if many else None
-        state = _advanced(run.shape, axes, run.lines, setting, run.state)
+        if many:
+            state = _advanced_on_cores(run, setting, several)
+        else:
+            state = _advanced(run.shape, None, run.lines, setting, run.state)
     return run._replace(state=state, advanced=run.advanced + 1)
 
 
@@ -178,6 +182,28 @@ def _one_by_one(requests: Requests) -> list[Requests]:
 
 def _seeds(run: Run) -> list[int]:
     return [run.seed + s for s in range(len(_one_by_one(run.requests)))]
+
+
+def _advanced_on_cores(run: Run, setting: Setting, several: bool) -> State:
+    """Equal parts of the S runs side by side; several: targets are those of one run each."""
+
+    def part(runs: slice) -> State:
+        lines, state, mixed = jax.tree.map(
+            lambda leaf: leaf[runs], (run.lines, run.state, setting.mixed)
+        )
+        own = setting._replace(mixed=mixed)
+        if several:
+            targets, gpus = jax.tree.map(lambda leaf: leaf[runs], (setting.targets, setting.gpus))
+            own = own._replace(targets=targets, gpus=gpus)
+        with jax.enable_x64(True):  # of this thread
+            return _advanced(run.shape, (several, True), lines, own, state)
+
+    parts = seed_parts(len(run.requests.arrival_s), 1)
+    if len(parts) == 1:
+        return part(parts[0])
+    with ThreadPoolExecutor(len(parts)) as threads:
+        states = list(threads.map(part, parts))
+    return jax.tree.map(lambda *leaves: np.concatenate(leaves), *states)
 
 
 @partial(jax.jit, static_argnums=0)

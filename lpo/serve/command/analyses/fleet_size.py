@@ -10,8 +10,7 @@ from lpo.serve.command.comparing import class_rows, policy_row
 from lpo.serve.command.config import ServeConfig
 from lpo.serve.command.drawing import line_picture
 from lpo.serve.command.findings import Findings
-from lpo.serve.command.fleets import Run, Size, simulate_runs, sizes_of
-from lpo.serve.command.numbers_given import numbers_or
+from lpo.serve.command.fleets import Size, each_on_every_fleet, simulate_runs
 from lpo.serve.command.problem import Problem
 from lpo.serve.command.simulating import Simulated
 from lpo.serve.measures import rewards
@@ -23,9 +22,7 @@ BAND = (0.05, 0.95)
 
 def find(cfg: ServeConfig, problem: Problem) -> Findings:
     """Simulate each policy on every fleet."""
-    values = numbers_or(cfg, seeds=(16,), decode_times=(100,))
-    sizes = sizes_of(cfg, problem.instance, values["seeds"], values["decode_times"])
-    runs = [Run(problem, policy, size) for size in sizes for policy in problem.policies]
+    runs = each_on_every_fleet(cfg, problem)
     found = simulate_runs(cfg, runs)
     rows = [fleet_row(problem, run.size, each) for run, each in zip(runs, found, strict=True)]
     table = pd.DataFrame(rows)
@@ -34,13 +31,14 @@ def find(cfg: ServeConfig, problem: Problem) -> Findings:
         ignore_index=True,
     )
     earned = [float(each.measures.reward.mean) / problem.optimum.value for each in found]
-    at_most = [i for i, run in enumerate(runs) if run.size.gpus == sizes[-1].gpus]
+    most = runs[-1].size.gpus
+    at_most = [i for i, run in enumerate(runs) if run.size.gpus == most]
     best = max(at_most, key=lambda i: earned[i])
     shown = table.pivot(index="policy", columns="n", values="reward_ratio")
     shown = shown.loc[[policy.name for policy in problem.policies]].reset_index()
     return Findings(
         result=(
-            f"{runs[best].policy.name} earns most on {sizes[-1].gpus} GPUs: "
+            f"{runs[best].policy.name} earns most on {most} GPUs: "
             f"{100.0 * earned[best]:.1f} % of R* = {problem.optimum.value:.6g}"
         ),
         metrics={

@@ -9,8 +9,7 @@ from lpo.serve.command.comparing import class_rows
 from lpo.serve.command.config import ServeConfig
 from lpo.serve.command.drawing import line_picture
 from lpo.serve.command.findings import Findings
-from lpo.serve.command.fleets import Run, simulate_runs, sizes_of
-from lpo.serve.command.numbers_given import numbers_or
+from lpo.serve.command.fleets import each_on_every_fleet, simulate_runs
 from lpo.serve.command.problem import Problem
 from lpo.serve.command.simulating import Simulated
 from lpo.serve.plans.knapsack import load
@@ -24,9 +23,7 @@ STAGES = {
 
 def find(cfg: ServeConfig, problem: Problem) -> Findings:
     """Simulate each policy on every fleet and compare X / n and Y / n with its plan."""
-    values = numbers_or(cfg, seeds=(16,), decode_times=(100,))
-    sizes = sizes_of(cfg, problem.instance, values["seeds"], values["decode_times"])
-    runs = [Run(problem, policy, size) for size in sizes for policy in problem.policies]
+    runs = each_on_every_fleet(cfg, problem)
     found = simulate_runs(cfg, runs)
     tables = [_rows(problem, each) for each in found]
     away = [_distance(table) for table in tables]
@@ -40,13 +37,14 @@ def find(cfg: ServeConfig, problem: Problem) -> Findings:
             ],
         }
     )
-    at_most = [i for i, run in enumerate(runs) if run.size.gpus == sizes[-1].gpus]
+    most = runs[-1].size.gpus
+    at_most = [i for i, run in enumerate(runs) if run.size.gpus == most]
     nearest = min(at_most, key=lambda i: away[i])
     shown = distances.pivot(index="policy", columns="n", values="distance").reset_index()
     table = pd.concat(tables, ignore_index=True)
     return Findings(
         result=(
-            f"{runs[nearest].policy.name} is nearest to its plan on {sizes[-1].gpus} GPUs, "
+            f"{runs[nearest].policy.name} is nearest to its plan on {most} GPUs, "
             f"{away[nearest]:.3g} slots per GPU away"
         ),
         metrics={
