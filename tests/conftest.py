@@ -13,6 +13,9 @@ import pytest
 from absl import logging as absl_logging
 from filelock import FileLock
 
+from lpo.runs import CommandConfig, run_command
+from lpo.runs.command import Job, Validate
+
 # Hydra configures logging anew for each command, which makes absl (imported by Orbax) close the
 # stream of its handler unless that is sys.stderr. Under pytest it is one that captures output.
 absl_logging.get_absl_handler().python_handler.setStream(io.StringIO())
@@ -35,6 +38,26 @@ def azure_root() -> Path:
     if not root:
         pytest.skip("skipped: no data")
     return Path(root)
+
+
+@pytest.fixture
+def command(tmp_path, monkeypatch, capsys):
+    """Returns what runs a command in this process: from overrides to exit code, run folder and what
+    was printed."""
+
+    def of(name: str, schema: type[CommandConfig], validate: Validate, job: Job):
+        def start(*overrides: str, folder: str = "run"):
+            path = tmp_path / folder
+            arguments = [f"lpo.{name}", "tracking=disabled", f"hydra.run.dir={path}", *overrides]
+            monkeypatch.setattr(sys, "argv", arguments)
+            with pytest.raises(SystemExit) as left:
+                run_command(name, schema, validate, job)
+            printed = capsys.readouterr()
+            return left.value.code, path, printed.out, printed.err
+
+        return start
+
+    return of
 
 
 TINY = [

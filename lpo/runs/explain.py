@@ -64,6 +64,8 @@ def explain_value(error: OmegaConfBaseException) -> str:
         return f"{key}: '{found[1]}' given; allowed: {TYPES.get(found[2], found[2])}"
     if found := re.fullmatch(r"Invalid value '(.*)', expected one of \[(.*)\]", text):
         return f"{key}: '{found[1]}' given; allowed: {found[2]}"
+    if re.match(r"Invalid value assigned: \w+ is not a ListConfig", text):
+        return f"{key}: one value given; allowed: a list, {key}=[...]"
     if text.endswith("is not Optional"):
         return f"{key}: null given; allowed: a value"
     return f"{key}: {text}" if key else text

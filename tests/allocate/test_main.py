@@ -1,7 +1,6 @@
 """`python -m lpo.allocate`: what it writes, how it ends, what it refuses."""
 
 import json
-import sys
 from dataclasses import fields
 
 import numpy as np
@@ -23,25 +22,16 @@ from lpo.allocate.options import Options
 from lpo.allocate.uncertainty import budget
 from lpo.allocate.validate.audit import audit
 from lpo.optim.outcome import MilpStatus
-from lpo.runs import RunFolder, run_command
+from lpo.runs import RunFolder
 
 SMALL = ["size=[3,3,4]", "seed=1"]
 
 
 @pytest.fixture
-def allocate(tmp_path, monkeypatch, capsys):
+def allocate(command):
     """Run the command in this process; returns exit code, run folder and what it printed."""
 
-    def start(*overrides, folder="run"):
-        path = tmp_path / folder
-        arguments = ["lpo.allocate", "tracking=disabled", f"hydra.run.dir={path}", *overrides]
-        monkeypatch.setattr(sys, "argv", arguments)
-        with pytest.raises(SystemExit) as left:
-            run_command("allocate", AllocateConfig, validate, job)
-        printed = capsys.readouterr()
-        return left.value.code, path, printed.out, printed.err
-
-    return start
+    return command("allocate", AllocateConfig, validate, job)
 
 
 @pytest.fixture(scope="module")

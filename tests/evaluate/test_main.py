@@ -2,7 +2,7 @@
 
 import json
 import shutil
-import sys
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -11,23 +11,13 @@ import pytest
 from lpo import provision
 from lpo.evaluate.__main__ import job
 from lpo.evaluate.config import EvaluateConfig, validate
-from lpo.runs import run_command
 
 
 @pytest.fixture
-def evaluate(tmp_path, monkeypatch, capsys):
+def evaluate(command):
     """Run the command in this process; returns exit code, run folder and what it printed."""
 
-    def start(*overrides):
-        folder = tmp_path / "evaluated"
-        arguments = ["lpo.evaluate", *overrides, "tracking=disabled", f"hydra.run.dir={folder}"]
-        monkeypatch.setattr(sys, "argv", arguments)
-        with pytest.raises(SystemExit) as left:
-            run_command("evaluate", EvaluateConfig, validate, job)
-        printed = capsys.readouterr()
-        return left.value.code, folder, printed.out, printed.err
-
-    return start
+    return partial(command("evaluate", EvaluateConfig, validate, job), folder="evaluated")
 
 
 @pytest.fixture(scope="module")

@@ -49,6 +49,10 @@ def summary(folder: str) -> dict:
         ("shap=triangle", "shap: unknown key; did you mean shape?"),
         ("seed=abc", "seed: 'abc' given; allowed: an integer"),
         ("shape.side=wide", "shape.side: 'wide' given; allowed: a number"),
+        (
+            "tracking.tags=one",
+            "tracking.tags: one value given; allowed: a list, tracking.tags=[",
+        ),
         ("resume=perhaps", "resume: 'perhaps' given; allowed: true or false"),
         ("seed=null", "seed: null given; allowed: a value"),
         ("act=fly", "act: 'fly' given; allowed: add, fail, refuse, give_up, stop, die"),

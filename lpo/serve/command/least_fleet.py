@@ -18,6 +18,16 @@ from lpo.serve.command.traces import requests_of_trace
 from lpo.serve.plans.knapsack import minimum_fleet
 from lpo.serve.requests import stack_requests
 
+_SHOWN = {
+    "n": "GPUs",
+    "meets": "keep limits",
+    "seeds_passed": "share of seeds",
+    "ttft_s": "TTFT, s",
+    "tpot_s": "TPOT, s",
+    "abandonment": "give up",
+}
+"""Columns on the terminal, and what they are called there."""
+
 
 def find_least_fleet(cfg: ServeConfig, problem: Problem) -> Findings:
     """Search the least fleet for the first policy, all seeds with the same requests at every size.
@@ -126,7 +136,6 @@ def _findings(cfg: ServeConfig, problem: Problem, limits: Limits, found: Capacit
         tables["trace_classes"] = ResultTable(
             "Classes", "Of the head of the trace.", classes_frame(problem.trace)
         )
-    shown = ["n", "meets", "seeds_passed", *(name for name in Measured._fields)]
     limited = [
         Lines(title, "n", name, reference=limit)
         for title, name, limit in (
@@ -158,6 +167,11 @@ def _findings(cfg: ServeConfig, problem: Problem, limits: Limits, found: Capacit
                 {"ttft_s": "seconds", "tpot_s": "seconds", "abandonment": "share of requests"},
             )
         },
-        shown=[("fleets that were tried; seconds, shares", pd.DataFrame(table[shown]))],
+        shown=[
+            (
+                "fleets that were tried; median seed",
+                pd.DataFrame({say: table[name] for name, say in _SHOWN.items()}),
+            )
+        ],
         notes=notes,
     )

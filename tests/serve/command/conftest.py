@@ -1,13 +1,10 @@
 """The command in this process, and what its overrides ask for without starting it."""
 
-import sys
-
 import pytest
 from hydra import compose, initialize_config_dir
 from hydra.core.config_store import ConfigStore
 from omegaconf import OmegaConf
 
-from lpo.runs import run_command
 from lpo.runs.experiments import find_conf
 from lpo.runs.own_groups import with_own_groups
 from lpo.serve.command.checks import validate
@@ -17,19 +14,10 @@ from lpo.serve.command.problem import load_problem
 
 
 @pytest.fixture
-def serve(tmp_path, monkeypatch, capsys):
-    """Run the command; returns exit code, run folder and what it printed."""
+def serve(command):
+    """Run the command in this process; returns exit code, run folder and what it printed."""
 
-    def start(*overrides, folder="run"):
-        path = tmp_path / folder
-        arguments = ["lpo.serve", "tracking=disabled", f"hydra.run.dir={path}", *overrides]
-        monkeypatch.setattr(sys, "argv", arguments)
-        with pytest.raises(SystemExit) as left:
-            run_command("serve", ServeConfig, validate, job)
-        printed = capsys.readouterr()
-        return left.value.code, path, printed.out, printed.err
-
-    return start
+    return command("serve", ServeConfig, validate, job)
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,11 @@
 """`python -m lpo.serve`: what it writes, how it ends, what it refuses."""
 
 import json
+import signal
+import subprocess
+import sys
 from dataclasses import fields
+from time import sleep
 
 import numpy as np
 import pandas as pd
@@ -27,6 +31,25 @@ QUICK = [
     "requests.warm_up_s=30",
     "requests.seeds=2",
 ]
+
+
+def test_sigterm_ends_a_process_in_which_compiled_programs_still_run(tmp_path):
+    folder = tmp_path / "run"
+    overrides = ["seconds=1e7", "requests.enabled=false", "tracking=disabled"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "lpo.serve", *overrides, f"hydra.run.dir={folder}"],
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    while not (folder / "summary.json").exists() or "planning" not in str(summary(folder)):
+        assert process.poll() is None
+        sleep(0.1)
+    sleep(3.0)  # the chain runs, for hours
+    process.send_signal(signal.SIGTERM)  # like Ctrl-C, which a process may inherit as ignored
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert err.startswith("lpo.serve: interrupted") and "Traceback" not in err
+    assert summary(folder)["status"] == "interrupted"
 
 
 def summary(folder):
