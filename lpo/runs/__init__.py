@@ -8,6 +8,7 @@ from lpo.runs.command import Infeasible as Infeasible
 from lpo.runs.command import run_command as run_command
 from lpo.runs.environment import environment as environment
 from lpo.runs.folder import RunFolder as RunFolder
+from lpo.runs.interruptible import interruptible as interruptible
 from lpo.runs.progress import progress as progress
 from lpo.runs.report import Picture as Picture
 from lpo.runs.report import Report as Report

@@ -1,10 +1,11 @@
 """One run of `python -m lpo.serve`: plan, simulate, write."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from time import perf_counter
 from typing import Any
 
-from lpo.runs import Infeasible, RunFolder, environment, tracking
+from lpo.runs import Infeasible, RunFolder, environment, interruptible, tracking
 from lpo.serve.command.analyses import analysis_named
 from lpo.serve.command.config import ServeConfig, searching
 from lpo.serve.command.findings import Findings, write_findings
@@ -29,7 +30,7 @@ def job(cfg: ServeConfig, folder: RunFolder) -> Mapping[str, Any]:
     with tracking(cfg.tracking, folder.path, folder.read_config(), cfg.command) as log:
         clock = perf_counter()
         title, find = _task(cfg)
-        found = find(cfg, problem)
+        found = interruptible(partial(find, cfg, problem))
         folder.record(
             timings_s={"simulating": perf_counter() - clock},
             environment=environment(),  # the device, now that there is one
