@@ -1,6 +1,7 @@
 """Rows of a user's CSV file, with every problem of form named by file, row and line."""
 
 import csv
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -44,3 +45,22 @@ def read_rows(path: str | Path, wanted: Callable[[list[str]], str | None]) -> li
             raise InputError(f"{place}: has {len(cells)} cells, the header has {len(header)}.")
         rows.append(Row(place, dict(zip(header, cells, strict=True))))
     return rows
+
+
+def number_in(row: Row, column: str, *, positive: bool = False, most: float = math.inf) -> float:
+    """Return the number in a cell, finite, above 0 if `positive`, otherwise at least 0, and at most
+    `most`.
+
+    Raises InputError that names file, row and column.
+    """
+    place, cell = f"{row.place}, column `{column}`", row.cells[column]
+    try:
+        number = float(cell)
+    except ValueError:
+        raise InputError(f"{place}: {cell.strip()!r} is no number.") from None
+    if not (math.isfinite(number) and (number > 0.0 if positive else number >= 0.0)):
+        allowed = "positive" if positive else "at least 0"
+        raise InputError(f"{place}: must be finite and {allowed}, got {number:g}.")
+    if number > most:
+        raise InputError(f"{place}: must be at most {most:g}, got {number:g}.")
+    return number

@@ -7,6 +7,8 @@ from lpo.runs.checks import check as check
 from lpo.runs.command import Infeasible as Infeasible
 from lpo.runs.command import run_command as run_command
 from lpo.runs.environment import environment as environment
+from lpo.runs.findings import Findings as Findings
+from lpo.runs.findings import write_findings as write_findings
 from lpo.runs.folder import RunFolder as RunFolder
 from lpo.runs.interruptible import interruptible as interruptible
 from lpo.runs.progress import progress as progress

@@ -81,6 +81,13 @@ class RunFolder:
             table.to_csv(temporary, index=False, float_format="%.10g", lineterminator="\n")
         return path
 
+    def write_frame(self, name: str, table: pd.DataFrame) -> Path:
+        """Write `tables/<name>.parquet`, for tables of many rows."""
+        path = self.path / "tables" / f"{name}.parquet"
+        with replacing(path) as temporary:
+            table.to_parquet(temporary, index=False)
+        return path
+
     def write_metrics(self, metrics: pd.DataFrame) -> Path:
         """Write `metrics.parquet` from a table with the columns step, stage, name, value."""
         if list(metrics.columns) != list(METRIC_COLUMNS):

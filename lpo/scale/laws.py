@@ -32,8 +32,8 @@ class Rule(StrEnum):
     best_of_k: the best score (arXiv 2510.18905, a perfect selector). verifier: the score of the
     pass with the best score plus noise of standard deviation `verifier_sd`. majority: whether right
     answers are the most frequent, against `wrong_answers` equally likely wrong ones; ties are
-    drawn. pass_at_k: whether any answer is right. weighted: whether right answers have more than half of
-    the weight; the weight of a vote is Gamma distributed with shape `right_weight` or
+    drawn. pass_at_k: whether any answer is right. weighted: whether right answers have more than
+    half of the weight; the weight of a vote is Gamma distributed with shape `right_weight` or
     `wrong_weight`.
     """
 

@@ -5,12 +5,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-import yaml
 
-from lpo.csv_rows import read_rows
+from lpo.csv_rows import number_in, read_rows
 from lpo.errors import InputError
 from lpo.serve.instance import Hardware, make_hardware
 from lpo.serve.iteration_time import Tabular, TwoRegime, TwoRegimeKV
+from lpo.yaml_mapping import read_mapping
 
 _NEEDED, _OPTIONAL = ("tokens", "time_s"), ("kv_tokens",)
 
@@ -53,7 +53,7 @@ def read_measurements(path: str | Path) -> pd.DataFrame:
     """
     rows = read_rows(path, _other_columns)
     numbers = [
-        {column: _cell(column, cell, row.place) for column, cell in row.cells.items()}
+        {column: number_in(row, column, positive=column != "kv_tokens") for column in row.cells}
         for row in rows
     ]
     return pd.DataFrame(numbers)
@@ -63,20 +63,6 @@ def _other_columns(header: list[str]) -> str | None:
     if sorted(header) in (sorted(_NEEDED), sorted(_NEEDED + _OPTIONAL)):
         return None
     return "`tokens`, `time_s` and, if wanted, `kv_tokens`"
-
-
-def _cell(column: str, cell: str, place: str) -> float:
-    try:
-        number = float(cell)
-    except ValueError:
-        raise InputError(f"{place}, column `{column}`: {cell.strip()!r} is no number.") from None
-    positive = column != "kv_tokens"
-    if not (np.isfinite(number) and (number > 0.0 if positive else number >= 0.0)):
-        allowed = "positive" if positive else "at least 0"
-        raise InputError(
-            f"{place}, column `{column}`: must be finite and {allowed}, got {number:g}."
-        )
-    return number
 
 
 _TEXTS = ("name", "gpu", "model", "source")
@@ -91,17 +77,7 @@ def read_published_fit(path: str | Path) -> PublishedFit:
     Raises InputError that names file and key: keys that are missing or not known, and values of
     another kind.
     """
-    try:
-        content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file.") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: cannot be read: {error}.") from None
-    except yaml.YAMLError as error:
-        problem = " ".join(str(error).split())
-        raise InputError(f"{path}: is no YAML: {problem}.") from None
-    if not isinstance(content, dict):
-        raise InputError(f"{path}: must hold keys and values.")
+    content = read_mapping(path)
     known = (*_TEXTS, *_NUMBERS, *_MAYBE, *_LISTS)
     for wrong, what in (
         ([key for key in content if key not in known], "is not known"),

@@ -5,10 +5,17 @@ from functools import partial
 from time import perf_counter
 from typing import Any
 
-from lpo.runs import Infeasible, RunFolder, environment, interruptible, tracking
+from lpo.runs import (
+    Findings,
+    Infeasible,
+    RunFolder,
+    environment,
+    interruptible,
+    tracking,
+    write_findings,
+)
 from lpo.serve.command.analyses import analysis_named
 from lpo.serve.command.config import ServeConfig, searching
-from lpo.serve.command.findings import Findings, write_findings
 from lpo.serve.command.policies import compare_policies
 from lpo.serve.command.problem import Problem, load_problem
 from lpo.serve.plans.plan import Infeasible as LevelsConflict

@@ -4,12 +4,11 @@ import numpy as np
 import pandas as pd
 
 from lpo.errors import InputError
-from lpo.runs import Infeasible, ResultTable
+from lpo.runs import Findings, Infeasible, ResultTable
 from lpo.runs.lines import Lines
 from lpo.serve.capacity import Capacity, Limits, Measured, Tried, fleet_for
 from lpo.serve.command.config import ServeConfig
 from lpo.serve.command.drawing import line_picture
-from lpo.serve.command.findings import Findings
 from lpo.serve.command.problem import Problem
 from lpo.serve.command.replaying import classes_frame
 from lpo.serve.command.requesting import USUAL, draw_requests

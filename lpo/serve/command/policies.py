@@ -5,13 +5,12 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from lpo.runs import Picture, ResultTable, progress
+from lpo.runs import Findings, Picture, ResultTable, progress
 from lpo.runs.lines import Lines
 from lpo.runs.pictures import bar_picture
 from lpo.serve.command.comparing import class_rows, policy_row, series
 from lpo.serve.command.config import ServeConfig, SimulatorKind
 from lpo.serve.command.drawing import line_picture
-from lpo.serve.command.findings import Findings
 from lpo.serve.command.plan_tables import plan_tables
 from lpo.serve.command.problem import Planned, Problem, planned
 from lpo.serve.command.requesting import Requested, request_row, simulate_requests, wait_rows

@@ -6,11 +6,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lpo.runs import Picture, ResultTable, progress
+from lpo.runs import Findings, Picture, ResultTable, progress
 from lpo.runs.lines import Lines
 from lpo.serve.command.config import ServeConfig, TraceLengthsKind
 from lpo.serve.command.drawing import line_picture
-from lpo.serve.command.findings import Findings
 from lpo.serve.command.plan_tables import plan_tables
 from lpo.serve.command.problem import Problem
 from lpo.serve.command.simulating import finite

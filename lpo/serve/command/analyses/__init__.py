@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from importlib import import_module
 
+from lpo.runs import Findings
 from lpo.serve.command.config import AnalysisKind, ServeConfig
-from lpo.serve.command.findings import Findings
 from lpo.serve.command.problem import Problem
 
 Analysis = Callable[[ServeConfig, Problem], Findings]

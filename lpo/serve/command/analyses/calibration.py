@@ -5,13 +5,12 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from lpo.runs import Picture, ResultTable
+from lpo.runs import Findings, Picture, ResultTable
 from lpo.runs.experiments import find_conf
 from lpo.runs.overlays import Look, Overlay, OverlayPanel
 from lpo.serve.calibrate import LARGE_ERROR, Fit
 from lpo.serve.command.config import ServeConfig
 from lpo.serve.command.drawing import overlay_picture
-from lpo.serve.command.findings import Findings
 from lpo.serve.command.problem import Problem
 from lpo.serve.iteration_time import Tabular, TwoRegime, TwoRegimeKV
 from lpo.serve.readers import PublishedFit, read_measurements, read_published_fit

@@ -3,13 +3,12 @@
 import numpy as np
 import pandas as pd
 
-from lpo.runs import Picture, ResultTable
+from lpo.runs import Findings, Picture, ResultTable
 from lpo.runs.lines import Lines
 from lpo.serve.command.class_panels import class_panels
 from lpo.serve.command.comparing import class_rows, policy_row
 from lpo.serve.command.config import ServeConfig
 from lpo.serve.command.drawing import line_picture
-from lpo.serve.command.findings import Findings
 from lpo.serve.command.fleets import Size, each_on_every_fleet, simulate_runs
 from lpo.serve.command.problem import Problem
 from lpo.serve.command.simulating import Simulated

@@ -3,12 +3,11 @@
 import numpy as np
 import pandas as pd
 
-from lpo.runs import ResultTable
+from lpo.runs import Findings, ResultTable
 from lpo.serve.command.class_panels import class_panels
 from lpo.serve.command.comparing import class_rows
 from lpo.serve.command.config import ServeConfig
 from lpo.serve.command.drawing import line_picture
-from lpo.serve.command.findings import Findings
 from lpo.serve.command.fleets import each_on_every_fleet, simulate_runs
 from lpo.serve.command.problem import Problem
 from lpo.serve.command.simulating import Simulated

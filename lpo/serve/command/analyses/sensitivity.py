@@ -6,11 +6,10 @@ import numpy as np
 import pandas as pd
 
 from lpo.errors import InputError
-from lpo.runs import ResultTable
+from lpo.runs import Findings, ResultTable
 from lpo.runs.experiments import find_conf
 from lpo.runs.pictures import bar_picture
 from lpo.serve.command.config import ServeConfig
-from lpo.serve.command.findings import Findings
 from lpo.serve.command.hardware_pictures import (
     UNITS,
     chunk_picture,

@@ -4,13 +4,16 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from lpo.runs import Picture, Report, ResultTable, RunFolder, print_table, write_report
+from lpo.runs.folder import RunFolder
+from lpo.runs.report import Picture, Report, ResultTable, write_report
+from lpo.runs.terminal import print_table
 
 
 class Findings(NamedTuple):
     """result: the outcome in a few words. tables, pictures: by the name of their file; the first
     table stands on top of the report. shown: what the terminal says, a title and a table each.
-    notes: sentences for the report and the terminal."""
+    notes: sentences for the report and the terminal. frames: tables that are too long for a report,
+    for parquet files."""
 
     result: str
     metrics: dict[str, float | None]
@@ -18,12 +21,15 @@ class Findings(NamedTuple):
     pictures: dict[str, Picture]
     shown: list[tuple[str, pd.DataFrame]]
     notes: list[str]
+    frames: dict[str, pd.DataFrame] = {}  # noqa: RUF012
 
 
 def write_findings(folder: RunFolder, title: str, found: Findings) -> None:
     """Write tables, figures and the report, and say on the terminal what came out."""
     for name, table in found.tables.items():
         folder.write_table(name, table.data)
+    for name, frame in found.frames.items():
+        folder.write_frame(name, frame)
     for name, picture in found.pictures.items():
         folder.write_figure(name, picture.static)
     opening = " ".join([f"{found.result}.", *(f"Note: {note}" for note in found.notes)])
