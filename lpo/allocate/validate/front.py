@@ -13,6 +13,7 @@ from lpo.allocate.uncertainty import budget
 from lpo.allocate.validate.deviations import Distribution
 from lpo.allocate.validate.proportion import wilson
 from lpo.allocate.validate.stress import Policy, stress
+from lpo.optim.pareto import efficient
 
 GAMMAS = (0.0, 0.25, 0.5, 1.0, 1.5, 2.0, 3.0, float("inf"))
 
@@ -38,17 +39,24 @@ class Front(NamedTuple):
 def non_dominated(cost: np.ndarray, violated: np.ndarray, tolerance: float = 1e-6) -> np.ndarray:
     """[M] bool: points that no other one beats in cost and violations, both to be small.
 
-    Costs closer than `tolerance`, relative, count as equal: solvers find the same plan again with
-    another last digit. Of equal points the first is kept.
+    Costs closer than `tolerance`, relative, count as equal, and so do those that others connect in
+    such steps: solvers find the same plan again with another last digit. Of equal points the first
+    is kept.
     """
-    cost, violated = np.asarray(cost, np.float64), np.asarray(violated, np.float64)
-    slack = tolerance * np.abs(cost)
-    order = np.arange(len(cost))
-    # dominates[a, b]: a is as good as b in both, and better in one or the first of equals.
-    as_good = (cost[:, None] <= (cost + slack)[None]) & (violated[:, None] <= violated[None])
-    better = (cost[:, None] < (cost - slack)[None]) | (violated[:, None] < violated[None])
-    dominates = as_good & (better | (order[:, None] < order[None]))
-    return ~np.any(dominates, axis=0)
+    points = np.column_stack([_levels(np.asarray(cost, np.float64), tolerance), violated])
+    different, first = np.unique(points, axis=0, return_index=True)
+    kept = np.zeros(len(points), bool)
+    kept[first] = efficient(different)
+    return kept
+
+
+def _levels(cost: np.ndarray, tolerance: float) -> np.ndarray:
+    """Ranks of costs, the same one for costs that differ by no more than rounding."""
+    order = np.argsort(cost, kind="stable")
+    ascending = cost[order]
+    ranks = np.zeros(len(cost), int)
+    ranks[order[1:]] = np.cumsum(np.diff(ascending) > tolerance * np.abs(ascending[:-1]))
+    return ranks
 
 
 def front(

@@ -5,9 +5,9 @@ from typing import Any
 
 import pandas as pd
 
-from lpo.runs import Picture
+from lpo.runs import Picture, pictures
 from lpo.runs.grids import heat_maps
-from lpo.runs.lines import Lines, lines
+from lpo.runs.lines import Lines
 from lpo.runs.overlays import OverlayPanel, overlays
 
 LABELS = {
@@ -33,14 +33,7 @@ def line_picture(
     labels: Mapping[str, str] | None = None,
 ) -> Picture:
     """Return a picture of lines; `labels` beside `LABELS`."""
-    words = LABELS | dict(labels or {})
-
-    def interactive() -> Any:
-        from lpo.runs import interactive_lines  # plotly is an extra
-
-        return interactive_lines.lines(table, panels, words)
-
-    return Picture(title, caption, lines(table, panels, words), interactive)
+    return pictures.line_picture(title, caption, table, panels, LABELS | dict(labels or {}))
 
 
 def overlay_picture(title: str, caption: str, panels: Sequence[OverlayPanel]) -> Picture:

@@ -213,6 +213,9 @@ def test_non_dominated_against_every_pair():
         assert kept[b] == (not beaten and points.index(point) == b)
     # the same plan found twice: costs that differ in the last digit are equal
     assert list(non_dominated(np.array([100.00000001, 100.0]), np.zeros(2))) == [True, False]
+    # and so are those that others connect: of a chain one is kept
+    chain = np.array([1.0000016, 1.0000008, 1.0])
+    assert list(non_dominated(chain, np.zeros(3))) == [True, False, False]
 
 
 @pytest.mark.parametrize(

@@ -41,12 +41,15 @@ def test_sigterm_ends_a_process_in_which_compiled_programs_still_run(tmp_path):
         stderr=subprocess.PIPE,
         text=True,
     )
-    while not (folder / "summary.json").exists() or "planning" not in str(summary(folder)):
-        assert process.poll() is None
-        sleep(0.1)
-    sleep(3.0)  # the chain runs, for hours
-    process.send_signal(signal.SIGTERM)  # like Ctrl-C, which a process may inherit as ignored
-    _, err = process.communicate(timeout=60)
+    try:
+        while not (folder / "summary.json").exists() or "planning" not in str(summary(folder)):
+            assert process.poll() is None
+            sleep(0.1)
+        sleep(3.0)  # the chain runs, for hours
+        process.send_signal(signal.SIGTERM)  # like Ctrl-C, which a process may inherit as ignored
+        _, err = process.communicate(timeout=60)
+    finally:
+        process.kill()
     assert process.returncode == 130
     assert err.startswith("lpo.serve: interrupted") and "Traceback" not in err
     assert summary(folder)["status"] == "interrupted"

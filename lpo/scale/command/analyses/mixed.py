@@ -1,0 +1,120 @@
+"""Passes of several models for one query: the best mix, beside the best single model."""
+
+import numpy as np
+import pandas as pd
+
+from lpo.errors import InputError
+from lpo.runs import Findings, ResultTable
+from lpo.runs.pictures import bar_picture
+from lpo.scale.command.config import AggregateConfig, LawKind, RuleKind, ScaleConfig
+from lpo.scale.command.question import Question
+from lpo.scale.curves import Limits
+from lpo.scale.exact import exact_curves
+from lpo.scale.laws import Latency
+from lpo.scale.mixed import best_mix
+from lpo.scale.passes import pass_moments
+
+
+def find(cfg: ScaleConfig, asked: Question) -> Findings:
+    """Return the most accurate mix in each scenario, on each number of slots."""
+    _check(cfg.aggregate)
+    rows, mixes = [], []
+    for s, scenario in enumerate(asked.scenarios):
+        limits = Limits(*(float(np.asarray(limit)[s]) for limit in asked.limits))
+        for slots in asked.parallel:
+            row, passes = _case(asked, limits, int(slots))
+            place = {"scenario": scenario, "parallel": int(slots)}
+            rows.append(place | row)
+            mixes += [
+                place | {"model": name, "passes": int(count)}
+                for name, count in zip(asked.models.names, passes, strict=True)
+                if count
+            ]
+    table = pd.DataFrame(rows)
+    gains = (table["accuracy"] - table["single_accuracy"]).to_numpy()
+    best = int(np.nanargmax(gains)) if np.isfinite(gains).any() else 0
+    first = table.iloc[best]
+    return Findings(
+        result=(
+            f"{first['scenario']}: the mix {first['mix']} reaches accuracy "
+            f"{first['accuracy']:.6g}, {first['single']} alone {first['single_accuracy']:.6g}"
+        ),
+        metrics={
+            f"{row['scenario']}/P_{row['parallel']}/{name}": float(row[name])
+            for row in rows
+            for name in ("accuracy", "single_accuracy")
+        },
+        tables={
+            "mixes": ResultTable(
+                "The most accurate mix of models",
+                "Expected best score of independent passes of several models within the budgets of "
+                "cost and time (mean latency: total time over the slots), beside that of the best "
+                "single model. exact: every mix was tried, otherwise a greedy search.",
+                table,
+            ),
+            "passes": ResultTable("Passes of each mix", "", pd.DataFrame(mixes)),
+        },
+        pictures={
+            "mixes": bar_picture(
+                "Accuracy of the best mix and of the best single model",
+                "Expected best score within the budgets of each scenario.",
+                table.assign(case=table["scenario"] + ", P = " + table["parallel"].astype(str)),
+                "case",
+                ["accuracy", "single_accuracy"],
+                "expected best score",
+            )
+        },
+        shown=[("the most accurate mix", table)],
+        notes=[
+            "Scores are normal numbers with a perfect selector, so that a large spread of a "
+            "model's scores counts as an advantage."
+        ],
+    )
+
+
+def _case(asked: Question, limits: Limits, slots: int) -> tuple[dict[str, object], np.ndarray]:
+    models = asked.models.models
+    one = pass_moments(models, asked.pairs)
+    mix = best_mix(models, one.cost, one.time, limits, slots)
+    alone = exact_curves(
+        asked.laws._replace(latency=Latency.MEAN),
+        asked.numbers,
+        models,
+        asked.k,
+        [slots],
+        pairs=asked.pairs,
+    )
+    keeps = (alone.cost.mean <= limits.cost) & (alone.time.mean <= limits.time)
+    accuracy = np.where(keeps, alone.accuracy.mean, -np.inf)[:, 0]
+    model, k = np.unravel_index(accuracy.argmax(), accuracy.shape)
+    found = bool(np.isfinite(accuracy[model, k]))
+    words = [
+        f"{count} x {name}"
+        for name, count in zip(asked.models.names, mix.passes, strict=True)
+        if count
+    ]
+    row: dict[str, object] = {
+        "mix": " + ".join(words) or "none",
+        "passes": int(mix.passes.sum()),
+        "accuracy": mix.accuracy,
+        "cost_usd": mix.cost,
+        "time_s": mix.time,
+        "feasible": mix.feasible,
+        "exact": mix.exact,
+        "single": f"{asked.k[k]} x {asked.models.names[model]}" if found else "none",
+        "single_accuracy": float(accuracy[model, k]) if found else np.nan,
+    }
+    return row, mix.passes
+
+
+def _check(given: AggregateConfig) -> None:
+    """Mixes are for independent clipped normal scores of which the best counts."""
+    for key, value, allowed in (
+        ("rule", given.rule, RuleKind.best_of_k),
+        ("law", given.law, LawKind.clipped_normal),
+        ("correlation", given.correlation, 0.0),
+    ):
+        if value != allowed:
+            words = getattr(allowed, "name", allowed)
+            shown = getattr(value, "name", value)
+            raise InputError(f"aggregate.{key}: {shown} given; allowed: {words} (in mixes)")

@@ -1,0 +1,140 @@
+"""The answer to a question: curves, choices, tables and pictures."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from lpo.runs import Findings, ResultTable
+from lpo.scale.command.choosing import (
+    METHODS,
+    Chosen,
+    choose,
+    front_table,
+    joint_table,
+    selection_table,
+)
+from lpo.scale.command.config import ScaleConfig
+from lpo.scale.command.pictures import box_of_limits, curves_of_all, curves_of_one
+from lpo.scale.command.question import Question
+from lpo.scale.command.resampling import resampled_table
+from lpo.scale.command.sweeping import sweep
+from lpo.scale.command.tables import curve_table
+
+_SHOWN = {
+    "scenario": "scenario",
+    "method": "method",
+    "model": "model",
+    "k": "k",
+    "parallel": "P",
+    "accuracy": "accuracy",
+    "accuracy_sd": "+-",
+    "cost_usd": "cost, $",
+    "time_s": "time, s",
+    "cost_per_pass_usd": "$ a pass",
+    "time_per_pass_s": "s a pass",
+    "cube": "cube",
+    "utopia_distance": "to utopia",
+}
+"""Columns on the terminal, and what they are called there."""
+
+
+def answer(cfg: ScaleConfig, asked: Question) -> Findings:
+    """Sweep, choose, and say what came out."""
+    swept = sweep(cfg, asked)
+    chosen = choose(cfg, asked, swept.curves)
+    selections = selection_table(asked, swept.curves, chosen)
+    together = joint_table(asked, chosen)
+    first = _first_model(chosen)
+    tables = {
+        "joint": ResultTable(
+            "The choice among all models",
+            "By each method, over models, passes and slots together. accuracy_sd, cost_sd, "
+            "time_sd: of a single query. cube: the volume of the box between the choice and the "
+            "limits; utopia_distance: from (0, 0, 1) in shares of the budgets.",
+            together,
+        ),
+        "selections": ResultTable(
+            "The choice for each model",
+            "k = -1: nothing is feasible, or no knee; note says why. score: what the method "
+            "compares. slack: what is left to the limits. hypervolume: of the feasible points.",
+            selections,
+        ),
+        "front": ResultTable(
+            "Efficient points",
+            "Of all models, passes and slots that keep the limits: no other costs less, is faster "
+            "and better. One model alone is efficient at every k.",
+            front_table(asked, chosen),
+        ),
+    }
+    if cfg.bootstrap:
+        tables["bootstrap"] = resampled_table(cfg, asked, chosen)
+    pictures = {
+        "box": box_of_limits(asked, swept.curves, chosen, first),
+        "models": curves_of_all(asked, swept.curves),
+    }
+    for s, scenario in enumerate(asked.scenarios):
+        pictures[f"curves_{scenario}"] = curves_of_one(asked, swept.curves, chosen, s, first)
+    shown = pd.DataFrame({say: together[name] for name, say in _SHOWN.items()})
+    return Findings(
+        result=_result(asked, chosen, together),
+        metrics=_metrics(asked, chosen, together),
+        tables=tables,
+        pictures=pictures,
+        shown=[
+            ("the choice among all models", shown),
+            ("passes by model and method; -1: none", _passes(asked, selections)),
+        ],
+        notes=[*swept.notes, *_notes(asked, chosen)],
+        frames={"curves": curve_table(asked, swept.curves, chosen.feasible)},
+    )
+
+
+def _first_model(chosen: Chosen) -> int:
+    """The model whose pictures come first: that of the choice closest to utopia."""
+    found = chosen.joint.place.model[:, METHODS.index("utopia")]
+    kept = found[found >= 0]
+    return int(kept[0]) if len(kept) else 0
+
+
+def _passes(asked: Question, selections: pd.DataFrame) -> pd.DataFrame:
+    """One row a scenario, model and number of slots, one column a method."""
+    keys = ["scenario", "model", *(["parallel"] if len(asked.parallel) > 1 else [])]
+    table = selections.pivot(index=keys, columns="method", values="k")
+    order = selections[keys].drop_duplicates()
+    return order.merge(table[list(METHODS)].reset_index(), on=keys)
+
+
+def _result(asked: Question, chosen: Chosen, together: pd.DataFrame) -> str:
+    """What is closest to utopia in the first scenario."""
+    row: Any = together.iloc[METHODS.index("utopia")]
+    name = asked.scenarios[0]
+    if not row.feasible:
+        return f"{name}: no model keeps the limits"
+    return (
+        f"{name}: closest to utopia is {row.model} with {row.k} passes on {row.parallel} slots: "
+        f"accuracy {row.accuracy:.4g}, {row.cost_usd:.3g} $, {row.time_s:.3g} s"
+    )
+
+
+def _metrics(asked: Question, chosen: Chosen, together: pd.DataFrame) -> dict[str, float | None]:
+    metrics: dict[str, float | None] = {}
+    for s, scenario in enumerate(asked.scenarios):
+        keeps = np.asarray(chosen.feasible[s].any(-1))
+        metrics[f"hypervolume/{scenario}"] = float(chosen.joint.hypervolume[s])
+        metrics[f"models_with_a_choice/{scenario}"] = float(keeps.any(-1).sum())
+    for row in together.to_dict("records"):
+        for name in ("k", "accuracy", "cost_usd", "time_s"):
+            value = float(row[name]) if row["feasible"] else None
+            metrics[f"{row['scenario']}/{row['method']}/{name}"] = value
+    return metrics
+
+
+def _notes(asked: Question, chosen: Chosen) -> list[str]:
+    notes = []
+    for s, scenario in enumerate(asked.scenarios):
+        keeps = np.asarray(chosen.feasible[s].any((-1, -2)))
+        without = [name for name, kept in zip(asked.models.names, keeps, strict=True) if not kept]
+        if without:
+            notes.append(f"{scenario}: nothing keeps the limits with {', '.join(without)}.")
+    return notes

@@ -1,0 +1,32 @@
+"""One run of `python -m lpo.scale`: ask, answer, write."""
+
+from collections.abc import Mapping
+from functools import partial
+from time import perf_counter
+from typing import Any
+
+from lpo.runs import RunFolder, environment, interruptible, tracking, write_findings
+from lpo.scale.command.analyses import analysis_named
+from lpo.scale.command.answering import answer
+from lpo.scale.command.config import ScaleConfig
+from lpo.scale.command.question import load_question
+
+
+def job(cfg: ScaleConfig, folder: RunFolder) -> Mapping[str, Any]:
+    """Answer the question of a configuration and write what came out."""
+    clock = perf_counter()
+    asked = load_question(cfg)
+    folder.record(data=asked.sources, timings_s={"reading": perf_counter() - clock})
+    name = cfg.analysis.name
+    find, title = answer, ", ".join(asked.scenarios)
+    if name is not None:
+        find, title = analysis_named(name), name.name.replace("_", " ")
+    with tracking(cfg.tracking, folder.path, folder.read_config(), cfg.command) as log:
+        clock = perf_counter()
+        found = interruptible(partial(find, cfg, asked))
+        folder.record(timings_s={"answering": perf_counter() - clock}, environment=environment())
+        clock = perf_counter()
+        write_findings(folder, f"lpo scale: {title}", found)
+        folder.record(timings_s={"writing": perf_counter() - clock})
+        log({name: value for name, value in found.metrics.items() if value is not None}, 0)
+    return {"result": found.result, "metrics": found.metrics}

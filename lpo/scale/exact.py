@@ -1,0 +1,96 @@
+"""Accuracy, cost and time of k passes without simulation. docs/scale.md."""
+
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.core import Tracer
+
+from lpo.errors import InputError
+from lpo.scale.accuracy import accuracy_moments, check_beta
+from lpo.scale.curves import Curves, Estimate
+from lpo.scale.latency import largest_wave, time_moments
+from lpo.scale.laws import Latency, LawNumbers, Laws, Rule
+from lpo.scale.models import Models
+from lpo.scale.passes import Pairs, pass_moments
+
+
+def exact_curves(
+    laws: Laws,
+    numbers: LawNumbers,
+    models: Models,
+    k: Any,
+    parallel: Any,
+    pairs: Pairs | None = None,
+) -> Curves:
+    """Return the curves of every model, parallelism and k, exact up to quadrature.
+
+    **Arguments:**
+
+    - `models`: leaves [m], or numbers for one model.
+    - `k`, `parallel`: whole numbers of at least 1, [K] and [p]. They must be known; `models`,
+      `numbers` and `pairs` may be traced.
+    - `pairs`: observed token lengths in place of normal ones.
+
+    **Returns:** `Curves` [m, p, K] whose standard errors are 0; float64, NumPy unless something is
+    being traced. Scenarios are filters on it. Programs are compiled for the laws, the shapes and
+    the largest wave, min(max P, max k); for rules that count votes also for the largest k.
+
+    **Raises:** InputError on k or P that are no whole numbers of at least 1, as `accuracy_moments`
+    (lpo.scale.accuracy), and for the latency work_conserving, which must be simulated.
+    """
+    if laws.latency == Latency.WORK_CONSERVING:
+        raise InputError("`latency` work_conserving has no closed form: simulate it.")
+    k, parallel = _whole("k", k), _whole("parallel", parallel)
+    most = None if laws.latency == Latency.MEAN else largest_wave(k, parallel)
+    votes = int(k.max()) if laws.rule in (Rule.MAJORITY, Rule.WEIGHTED) else None
+    traced = any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves((numbers, models, pairs)))
+    if not traced:
+        check_beta(laws, models)
+    with jax.enable_x64(True):
+        models = Models(*jnp.broadcast_arrays(*map(jnp.atleast_1d, models)))
+        given = jax.tree.map(_real, (numbers, models, pairs))
+        estimates = _moments(laws, most, votes, *given, jnp.asarray(k), jnp.asarray(parallel))
+        if not traced:
+            estimates = jax.tree.map(np.asarray, estimates)
+    return Curves(k, parallel, *estimates)
+
+
+@partial(jax.jit, static_argnums=(0, 1, 2))
+def _moments(
+    laws: Laws,
+    most: int | None,
+    votes: int | None,
+    numbers: LawNumbers,
+    models: Models,
+    pairs: Pairs | None,
+    k: jax.Array,
+    parallel: jax.Array,
+) -> tuple[Estimate, Estimate, Estimate]:
+    """Cost, time and accuracy, [m, p, K]."""
+    one = pass_moments(models, pairs)
+    cost = one.cost[:, None, None] * k, one.cost_sd[:, None, None] * jnp.sqrt(k)
+    time = time_moments(laws, numbers, models, pairs, k, parallel, most=most)
+    mean, sd = accuracy_moments(laws, numbers, models, k, votes)
+    accuracy = mean[:, None, :], sd[:, None, :]
+    shape = (len(one.cost), len(parallel), len(k))
+
+    def estimate(moments: Any) -> Estimate:
+        mean, sd = (jnp.broadcast_to(leaf, shape) for leaf in moments)
+        return Estimate(mean, sd, jnp.zeros(shape))
+
+    return estimate(cost), estimate(time), estimate(accuracy)
+
+
+def _real(leaf: Any) -> jax.Array:
+    return jnp.asarray(leaf, jnp.float64)
+
+
+def _whole(name: str, given: Any) -> np.ndarray:
+    numbers = np.atleast_1d(np.asarray(given))
+    good = numbers.ndim == 1 and numbers.size > 0 and np.issubdtype(numbers.dtype, np.number)
+    if not good or not (np.isfinite(numbers) & (numbers >= 1) & (numbers % 1 == 0)).all():
+        raise InputError(f"`{name}` must be whole numbers of at least 1, got {given}.")
+    return numbers.astype(np.int64)

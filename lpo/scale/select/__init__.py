@@ -1,0 +1,30 @@
+"""Which passes, model and slots to choose, and how sure that is. docs/scale.md."""
+
+from lpo.scale.select.choice import Choice as Choice
+from lpo.scale.select.choice import Place as Place
+from lpo.scale.select.choice import choices as choices
+from lpo.scale.select.choice import places as places
+from lpo.scale.select.cube import cubes as cubes
+from lpo.scale.select.feasible import Chance as Chance
+from lpo.scale.select.feasible import Grid as Grid
+from lpo.scale.select.feasible import allowed_grid as allowed_grid
+from lpo.scale.select.feasible import feasible_by_chance as feasible_by_chance
+from lpo.scale.select.feasible import feasible_by_mean as feasible_by_mean
+from lpo.scale.select.hypervolumes import front_hypervolume as front_hypervolume
+from lpo.scale.select.joint import Joint as Joint
+from lpo.scale.select.joint import joint as joint
+from lpo.scale.select.joint import with_slots as with_slots
+from lpo.scale.select.options import Cube as Cube
+from lpo.scale.select.options import Options as Options
+from lpo.scale.select.options import Scale as Scale
+from lpo.scale.select.options import make_options as make_options
+from lpo.scale.select.points import Points as Points
+from lpo.scale.select.points import points_of as points_of
+from lpo.scale.select.resampled import ChosenK as ChosenK
+from lpo.scale.select.resampled import chosen_k_bootstrap as chosen_k_bootstrap
+from lpo.scale.select.selections import Selected as Selected
+from lpo.scale.select.selections import Selections as Selections
+from lpo.scale.select.selections import fronts as fronts
+from lpo.scale.select.selections import select as select
+from lpo.scale.select.shortfall import Shortfall as Shortfall
+from lpo.scale.select.shortfall import shortfall as shortfall

@@ -1,0 +1,140 @@
+"""The choice of model, passes and slots together."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from lpo.errors import InputError
+from lpo.optim.pareto import efficient
+from lpo.scale.curves import Curves, Estimate, Limits
+from lpo.scale.select.choice import Place
+from lpo.scale.select.feasible import feasible_by_mean
+from lpo.scale.select.front import settled
+from lpo.scale.select.hypervolumes import front_hypervolume
+from lpo.scale.select.options import Options
+from lpo.scale.select.points import Points, points_of
+from lpo.scale.select.selections import Selected, Selections, select_on_surface
+
+
+class Joint(NamedTuple):
+    """Choices over all models, slots and passes under s limits.
+
+    curves: with the price of slots in their mean cost. feasible bool [s, m, p, K]. selections: [s]
+    each, `at` an index into m p K, the last one fastest. place: of the selections, [s, 5] each, in
+    the order of `Selections`. front: of each scenario all efficient points, in increasing cost.
+    hypervolume [s]: of the front, see `front_hypervolume`.
+    """
+
+    curves: Curves
+    feasible: np.ndarray
+    selections: Selections
+    place: Place
+    front: list[Place]
+    hypervolume: np.ndarray
+
+
+def joint(
+    options: Options,
+    curves: Curves,
+    limits: Limits,
+    allowed: Any,
+    *,
+    slot_price: float = 0.0,
+    most_parallel: int | None = None,
+    feasible: Any = None,
+) -> Joint:
+    """Choose among all points of curves [m, p, K] at once, exhaustively, for limits [s].
+
+    Criteria are those of `select`, on the front of all models and slots. That is no line but a
+    surface: points are taken in increasing cost (then time, k, slots and model), so that the
+    cheapest of equals wins, of points that are equal in everything knees see one, and the
+    curvature is that of the zigzag through them, with its length as the parameter.
+
+    **Arguments:**
+
+    - `allowed`: bool [p, K]. `most_parallel`: slots that may be used at the most, where queries
+      share them.
+    - `slot_price`: dollars per slot and second that it is reserved: P T seconds are added to the
+      cost (*ours*; without a price or `most_parallel` more slots are never worse).
+    - `feasible`: bool [s, m, p, K] in place of what keeps the limits in the mean.
+
+    **Raises:** InputError on a price that is negative or not finite, no slots that may be used, and
+    `feasible` with a price, of which it knows nothing.
+    """
+    if not 0.0 <= slot_price < np.inf:
+        raise InputError(f"`slot_price` must be finite and at least 0, got {slot_price}.")
+    slots = np.asarray(curves.parallel)
+    if most_parallel is not None and most_parallel < slots.min():
+        raise InputError(
+            f"`most_parallel` must be at least the least number of slots, {slots.min()}, "
+            f"got {most_parallel}."
+        )
+    if feasible is not None and slot_price > 0.0:
+        raise InputError("`slot_price` changes what is feasible: give one of it and `feasible`.")
+    priced = with_slots(curves, slot_price)
+    usable = np.asarray(allowed, bool)
+    if most_parallel is not None:
+        usable = usable & (slots <= most_parallel)[:, None]
+    if feasible is None:
+        feasible = feasible_by_mean(priced, limits, usable)
+    else:
+        feasible = np.asarray(feasible, bool) & usable
+    return _choose(options, priced, limits, feasible)
+
+
+def with_slots(curves: Curves, slot_price: float) -> Curves:
+    """Return curves of which the mean cost has slot_price P E[T] added, dollars [m, p, K].
+
+    The spread of the sum is not known, since cost and time go together: it is NaN, as is the
+    standard error of simulated curves, and percentiles are left out.
+    """
+    if slot_price == 0.0:
+        return curves
+    means = points_of(curves)
+    slots = np.asarray(curves.parallel)[:, None]
+    unknown = np.full_like(means.cost, np.nan)
+    exact = np.broadcast_to((curves.cost.sem == 0.0) & (curves.time.sem == 0.0), unknown.shape)
+    cost = Estimate(
+        means.cost + slot_price * slots * means.time, unknown, np.where(exact, 0.0, unknown)
+    )
+    return curves._replace(cost=cost)
+
+
+def _choose(options: Options, priced: Curves, limits: Limits, feasible: np.ndarray) -> Joint:
+    grid = points_of(priced)
+    flat = Points(*(axis.ravel() for axis in grid))
+    model, parallel, k = (axis.ravel() for axis in np.indices(grid.cost.shape))
+    order = np.lexsort((model, parallel, k, flat.time, flat.cost))
+    points = Points(*(axis[order] for axis in flat))
+    may = feasible.reshape(len(feasible), -1)[:, order]
+    # axes as the selections compare them, all to be small
+    axes = np.stack([points.cost, points.time, -settled(points.accuracy)], -1)
+    front = np.zeros_like(may)
+    for mine, kept in zip(may, front, strict=True):
+        kept[mine] = efficient(axes[mine])
+    found = select_on_surface(options, points, may, limits, front=front & ~_repeated(axes, front))
+    at = [np.where(one.at < 0, -1, order[one.at]) for one in found]
+    flat_fronts = [order[kept] for kept in front]
+    return Joint(
+        priced,
+        feasible,
+        Selections(*(Selected(a, one.score) for a, one in zip(at, found, strict=True))),
+        _place(np.stack(at, -1), grid.cost.shape),
+        [_place(each, grid.cost.shape) for each in flat_fronts],
+        front_hypervolume(points, front, limits),
+    )
+
+
+def _repeated(axes: np.ndarray, front: np.ndarray) -> np.ndarray:
+    """[s, N] bool: front points that are equal to the one before, which is next to them in order
+    of cost and time."""
+    again = np.zeros_like(front)
+    for kept, mine in zip(front, again, strict=True):
+        at = np.flatnonzero(kept)
+        mine[at[1:]] = (axes[at[1:]] == axes[at[:-1]]).all(1)
+    return again
+
+
+def _place(flat: np.ndarray, shape: tuple[int, ...]) -> Place:
+    found = np.unravel_index(np.maximum(flat, 0), shape)
+    return Place(*(np.where(flat < 0, -1, each) for each in found))

@@ -1,0 +1,99 @@
+"""Moments of a pass: closed forms where no clip binds, a grid where they do, derivatives."""
+
+import jax
+import numpy as np
+import pytest
+
+from lpo.scale.passes import make_pairs, pass_moments
+from lpo.scale.passes.moments import normal_lengths
+from tests import quick
+
+
+def test_without_clips_they_are_sums_of_normal_numbers(reference_models):
+    models = reference_models.models
+    with jax.enable_x64(True):
+        ours = quick.jit(pass_moments)(models)
+    for mean, sd, of_input, of_output in (
+        (ours.cost, ours.cost_sd, models.input_price, models.output_price),
+        (ours.time, ours.time_sd, models.input_s, models.output_s),
+    ):
+        want = of_input * models.prompt + of_output * models.output
+        np.testing.assert_allclose(mean, want, rtol=1e-12)
+        spread = np.hypot(of_input * models.prompt_sd, of_output * models.output_sd)
+        np.testing.assert_allclose(sd, spread, rtol=1e-12)
+    assert ours.cost[0] == pytest.approx(0.02176)
+    assert ours.time[0] == pytest.approx(10.752)
+
+
+def test_with_clips_they_are_those_of_a_grid(clipped, moments_by_grid):
+    with jax.enable_x64(True):
+        ours = np.array(quick.jit(normal_lengths)(clipped.models))
+        passes = quick.jit(pass_moments)(clipped.models)
+    theirs = np.repeat([moments_by_grid(*lengths) for lengths in clipped.lengths], 4, axis=0).T
+    scale = np.array([*theirs[:4], np.sqrt(theirs[2] * theirs[3])])
+    np.testing.assert_array_less(np.abs(ours - theirs), 2e-5 * scale + 1e-9)
+    models = clipped.models
+    variance = models.input_s**2 * theirs[2] + models.output_s**2 * theirs[3]
+    variance += 2.0 * models.input_s * models.output_s * theirs[4]
+    np.testing.assert_allclose(passes.time_sd, np.sqrt(variance), rtol=2e-5, atol=1e-9)
+
+
+def test_derivatives_are_those_of_the_closed_form(reference_models):
+    models = reference_models.models
+    with jax.enable_x64(True):
+        mean = quick.jit(jax.grad(lambda m: pass_moments(m).time.sum()))(models)
+        sd = quick.jit(jax.grad(lambda m: pass_moments(m).time_sd.sum()))(models)
+    np.testing.assert_allclose(mean.prompt, models.input_s, rtol=1e-11)
+    np.testing.assert_allclose(mean.output_s, models.output, rtol=1e-11)
+    np.testing.assert_allclose(mean.output_sd, 0.0, atol=1e-12)
+    np.testing.assert_allclose(mean.input_price, 0.0)
+    spread = np.hypot(models.input_s * models.prompt_sd, models.output_s * models.output_sd)
+    np.testing.assert_allclose(sd.prompt_sd, models.input_s**2 * models.prompt_sd / spread)
+    np.testing.assert_allclose(sd.output_s, models.output_s * models.output_sd**2 / spread)
+    np.testing.assert_allclose(sd.prompt, 0.0, atol=1e-12)
+
+
+def test_derivatives_are_differences_where_clips_bind(clipped):
+    def total(models):
+        moments = pass_moments(models)
+        return (moments.time + moments.time_sd).sum()
+
+    models = clipped.models
+    with jax.enable_x64(True):
+        slopes = quick.jit(jax.grad(total))(models)
+        value = quick.jit(lambda m: pass_moments(m)[2:])
+        for name in ("prompt", "prompt_sd", "output", "output_sd", "input_s", "output_s"):
+            number, slope = getattr(models, name), np.asarray(getattr(slopes, name))
+            step = 1e-5 * number
+            high, low = (
+                np.sum(value(models._replace(**{name: number + by})), 0) for by in (step, -step)
+            )
+            varied = number > 0.0
+            difference = (high - low)[varied] / (2.0 * step[varied])
+            np.testing.assert_allclose(slope[varied], difference, rtol=1e-5, atol=1e-9)
+
+
+def test_lengths_that_do_not_vary_and_passes_that_are_free(reference_models):
+    zero = np.zeros(9)
+    models = reference_models.models._replace(
+        prompt_sd=zero, output_sd=zero, input_price=zero, output_price=zero
+    )
+    with jax.enable_x64(True):
+        ours = quick.jit(pass_moments)(models)
+        slopes = quick.jit(jax.grad(lambda m: sum(map(np.sum, pass_moments(m)))))(models)
+    np.testing.assert_array_equal([ours.cost, ours.cost_sd], 0.0)
+    np.testing.assert_allclose(ours.time, models.input_s * 1024.0 + models.output_s * 2048.0)
+    np.testing.assert_allclose(ours.time_sd / ours.time, 0.0, atol=1e-14)
+    assert np.isfinite(np.array(slopes)).all()
+
+
+def test_observed_lengths_count_with_their_covariance(reference_models):
+    models = reference_models.models
+    rng = np.random.default_rng(0)
+    prompt = rng.integers(1, 4000, 50)
+    output = prompt // 2 + rng.integers(1, 500, 50)
+    with jax.enable_x64(True):
+        ours = quick.jit(pass_moments)(models, make_pairs(prompt, output))
+    cost = np.outer(models.input_price, prompt) + np.outer(models.output_price, output)
+    np.testing.assert_allclose(ours.cost, cost.mean(1), rtol=1e-12)
+    np.testing.assert_allclose(ours.cost_sd, cost.std(1), rtol=1e-12)
