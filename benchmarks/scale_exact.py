@@ -49,7 +49,7 @@ def quadratures(models: Models, k: np.ndarray) -> tuple[np.ndarray, np.ndarray, 
 
     def longest(n: int) -> float:
         def over(x: float) -> float:
-            return x * n * stats.norm.pdf(x) * stats.norm.cdf(x) ** (n - 1)
+            return float(x * n * stats.norm.pdf(x) * stats.norm.cdf(x) ** (n - 1))
 
         return integrate.quad(over, -9.0, 9.0)[0]
 
@@ -58,7 +58,7 @@ def quadratures(models: Models, k: np.ndarray) -> tuple[np.ndarray, np.ndarray, 
         for i, n in enumerate(k):
 
             def over(x: float, mean: float = mean, sd: float = sd, n: int = n) -> float:
-                return 1.0 - stats.norm.cdf((x - mean) / sd) ** n
+                return float(1.0 - stats.norm.cdf((x - mean) / sd) ** n)
 
             accuracy[m, i] = integrate.quad(over, 0.0, 1.0, points=[mean - 3 * sd, mean])[0]
     cost = models.input_price * models.prompt + models.output_price * models.output

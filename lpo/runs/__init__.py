@@ -15,6 +15,7 @@ from lpo.runs.progress import progress as progress
 from lpo.runs.report import Picture as Picture
 from lpo.runs.report import Report as Report
 from lpo.runs.report import ResultTable as ResultTable
+from lpo.runs.report import prepare_report as prepare_report
 from lpo.runs.report import write_report as write_report
 from lpo.runs.schema import CommandConfig as CommandConfig
 from lpo.runs.schema import TrackingConfig as TrackingConfig

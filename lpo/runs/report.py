@@ -2,10 +2,12 @@
 
 from base64 import b64encode
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from html import escape
 from io import BytesIO
 from pathlib import Path
 from string import Template
+from threading import Thread
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -44,6 +46,19 @@ class Report(NamedTuple):
     opening: str
     tables: Sequence[ResultTable]
     pictures: Sequence[Picture]
+
+
+def prepare_report() -> None:
+    """Load plotly, where it is installed, in another thread: half a second that a report need not
+    wait for while something else is compiled."""
+
+    def load() -> None:
+        with suppress(ImportError):
+            from plotly import graph_objects as go
+
+            go.Figure(go.Scatter3d(x=[0.0]), layout={"template": "plotly_white"}).to_dict()
+
+    Thread(target=load, daemon=True).start()
 
 
 def write_report(folder: RunFolder, report: Report) -> Path:

@@ -3,7 +3,7 @@
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy import stats
+from scipy.special import ndtri, stdtrit
 
 
 class Estimate(NamedTuple):
@@ -49,6 +49,6 @@ class Limits(NamedTuple):
 def confidence(estimate: Estimate, trials: int, level: float = 0.95) -> tuple[Any, Any]:
     """Return the interval of the mean at a level: normal, Student's t below 50 trials."""
     tail = 0.5 + 0.5 * level
-    wide = stats.norm.ppf(tail) if trials >= 50 else stats.t.ppf(tail, trials - 1)
+    wide = ndtri(tail) if trials >= 50 else stdtrit(trials - 1, tail)
     half = wide * np.asarray(estimate.sem)
     return estimate.mean - half, estimate.mean + half

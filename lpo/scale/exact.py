@@ -11,10 +11,10 @@ from jax.core import Tracer
 from lpo.errors import InputError
 from lpo.scale.accuracy import accuracy_moments, check_beta
 from lpo.scale.curves import Curves, Estimate
-from lpo.scale.latency import largest_wave, time_moments
+from lpo.scale.latency import check_closed_form, largest_wave, time_moments
 from lpo.scale.laws import Latency, LawNumbers, Laws, Rule
 from lpo.scale.models import Models
-from lpo.scale.passes import Pairs, pass_moments
+from lpo.scale.passes import Pairs, PassMoments, pass_moments
 
 
 def exact_curves(
@@ -41,8 +41,7 @@ def exact_curves(
     **Raises:** InputError on k or P that are no whole numbers of at least 1, as `accuracy_moments`
     (lpo.scale.accuracy), and for the latency work_conserving, which must be simulated.
     """
-    if laws.latency == Latency.WORK_CONSERVING:
-        raise InputError("`latency` work_conserving has no closed form: simulate it.")
+    check_closed_form(laws)
     k, parallel = _whole("k", k), _whole("parallel", parallel)
     most = None if laws.latency == Latency.MEAN else largest_wave(k, parallel)
     votes = int(k.max()) if laws.rule in (Rule.MAJORITY, Rule.WEIGHTED) else None
@@ -52,13 +51,26 @@ def exact_curves(
     with jax.enable_x64(True):
         models = Models(*jnp.broadcast_arrays(*map(jnp.atleast_1d, models)))
         given = jax.tree.map(_real, (numbers, models, pairs))
-        estimates = _moments(laws, most, votes, *given, jnp.asarray(k), jnp.asarray(parallel))
+        found = _moments(laws, most, votes, *given, jnp.asarray(k), jnp.asarray(parallel))
         if not traced:
-            estimates = jax.tree.map(np.asarray, estimates)
-    return Curves(k, parallel, *estimates)
+            found = jax.tree.map(np.asarray, found)
+        one, time, accuracy = found
+        every = np.ones((len(parallel), 1))
+        cost = (
+            one.cost[:, None, None] * (every * k),
+            one.cost_sd[:, None, None] * np.sqrt(every * k),
+        )
+        accuracy = accuracy[0][:, None, :] * every, accuracy[1][:, None, :] * every
+        none = np.zeros(cost[0].shape)
+        cost, time, accuracy = (Estimate(mean, sd, none) for mean, sd in (cost, time, accuracy))
+        return Curves(k, parallel, cost, time, accuracy)
 
 
-@partial(jax.jit, static_argnums=(0, 1, 2))
+_QUICK: Any = {"xla_cpu_use_fusion_emitters": False}
+"""Of XLA: equally fast programs that compile in two thirds of the time (jaxlib 0.10)."""
+
+
+@partial(jax.jit, static_argnums=(0, 1, 2), compiler_options=_QUICK)
 def _moments(
     laws: Laws,
     most: int | None,
@@ -68,20 +80,13 @@ def _moments(
     pairs: Pairs | None,
     k: jax.Array,
     parallel: jax.Array,
-) -> tuple[Estimate, Estimate, Estimate]:
-    """Cost, time and accuracy, [m, p, K]."""
-    one = pass_moments(models, pairs)
-    cost = one.cost[:, None, None] * k, one.cost_sd[:, None, None] * jnp.sqrt(k)
-    time = time_moments(laws, numbers, models, pairs, k, parallel, most=most)
-    mean, sd = accuracy_moments(laws, numbers, models, k, votes)
-    accuracy = mean[:, None, :], sd[:, None, :]
-    shape = (len(one.cost), len(parallel), len(k))
-
-    def estimate(moments: Any) -> Estimate:
-        mean, sd = (jnp.broadcast_to(leaf, shape) for leaf in moments)
-        return Estimate(mean, sd, jnp.zeros(shape))
-
-    return estimate(cost), estimate(time), estimate(accuracy)
+) -> tuple[PassMoments, tuple[jax.Array, jax.Array], tuple[jax.Array, jax.Array]]:
+    """What is to be compiled: of one pass [m], time [m, p, K] and accuracy [m, K]."""
+    return (
+        pass_moments(models, pairs),
+        time_moments(laws, numbers, models, pairs, k, parallel, most=most),
+        accuracy_moments(laws, numbers, models, k, votes),
+    )
 
 
 def _real(leaf: Any) -> jax.Array:

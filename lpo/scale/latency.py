@@ -41,16 +41,15 @@ def time_moments(
     - `models`: leaves [...], such as [m]; `pairs`: observed lengths in place of normal ones.
     - `k`: [K], whole numbers of at least 1; real ones only for the law `mean`.
     - `parallel`: P, [p], at least 1.
-    - `most`: passes in the largest wave, min(max P, max k) or more; needed where k or P is being
-      traced.
+    - `most`: passes in the largest wave, min(max P, max k) or more (not checked); needed where k or
+      P is being traced.
 
     In the precision of JAX, which should be float64. Differentiable with respect to `models` and
     `numbers`.
 
     **Raises:** InputError for the law work_conserving, which has no closed form.
     """
-    if laws.latency == Latency.WORK_CONSERVING:
-        raise InputError("The latency work_conserving has no closed form: it must be simulated.")
+    check_closed_form(laws)
     if laws.latency == Latency.MEAN:
         parallel = jnp.asarray(parallel)[:, None]
         one = pass_moments(models, pairs)
@@ -68,6 +67,12 @@ def time_moments(
     wave = jnp.minimum(parallel, most)
     total = full * mean[..., wave] + mean[..., rest]
     return total, root(full * variance[..., wave] + variance[..., rest])
+
+
+def check_closed_form(laws: Laws) -> None:
+    """Raise InputError for the law work_conserving, which has no closed form."""
+    if laws.latency == Latency.WORK_CONSERVING:
+        raise InputError("`latency` work_conserving has no closed form: it must be simulated.")
 
 
 def largest_wave(k: Any, parallel: Any) -> int:

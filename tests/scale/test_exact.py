@@ -142,7 +142,10 @@ def test_observed_lengths_and_votes(reference_models):
         ({"k": []}, "`k` must be whole"),
         ({"k": ["a"]}, "`k` must be whole"),
         ({"parallel": [0]}, "`parallel` must be whole numbers of at least 1, got"),
-        ({"laws": Laws(latency=make_laws(latency="work_conserving")[0].latency)}, "simulate it"),
+        (
+            {"laws": Laws(latency=make_laws(latency="work_conserving")[0].latency)},
+            "must be simulated",
+        ),
     ],
 )
 def test_what_is_no_question_is_refused(reference_models, given, message):

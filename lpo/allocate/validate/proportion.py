@@ -1,7 +1,7 @@
 """How well a share of samples is known: its confidence interval."""
 
 import numpy as np
-from scipy.stats import norm
+from scipy.special import ndtri
 
 from lpo.errors import InputError
 
@@ -21,7 +21,7 @@ def wilson(
         raise InputError(
             "An interval needs shares in [0, 1], `samples` of at least 1, `confidence` in (0, 1)."
         )
-    z = norm.ppf(0.5 + confidence / 2.0)
+    z = ndtri(0.5 + confidence / 2.0)
     middle = (p + z**2 / (2 * n)) / (1 + z**2 / n)
     half = z * np.sqrt(p * (1 - p) / n + z**2 / (4 * n**2)) / (1 + z**2 / n)
     low, high = np.maximum(middle - half, 0.0), np.minimum(middle + half, 1.0)

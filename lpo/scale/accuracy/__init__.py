@@ -1,4 +1,4 @@
-"""What k passes are worth: exact means and standard deviations of every rule. docs/scale_laws.md."""
+"""What k passes are worth: exact means and spreads of every rule. docs/scale_laws.md."""
 
 from lpo.scale.accuracy.moments import accuracy_moments as accuracy_moments
 from lpo.scale.accuracy.moments import check_beta as check_beta

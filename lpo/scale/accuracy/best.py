@@ -71,8 +71,7 @@ def any_right(right: Any, k: Any, correlation: Any = None) -> jax.Array:
     is over -Phi^-1(right).
     """
     if correlation is None:
-        wrong = jnp.maximum(1.0 - right, jnp.finfo(jnp.result_type(float)).tiny)
-        return -jnp.expm1(k * jnp.log(wrong)[:, None])
+        return 1.0 - jnp.power(1.0 - right[:, None], k)
     least = -latent_of_probability(right)
     own, common = parts(correlation)
     u, weight = over_pieces(split_at(SPLITS, _step(least, correlation)), _NODES)

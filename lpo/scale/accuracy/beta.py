@@ -60,9 +60,9 @@ def log_below(a: Any, b: Any, v: Any) -> Any:
     a, b, v = jnp.broadcast_arrays(a, b, v)
     x, total = jax.nn.sigmoid(v), a + b + 2.0
     length = jax.lax.stop_gradient(_length(a + 2.0, total, x))[..., None]
-    t = length * _AT
+    t = length * _AT.astype(v.dtype)
     drop = (a + 2.0)[..., None] * t + total[..., None] * jnp.log1p(x[..., None] * jnp.expm1(-t))
-    rest = length[..., 0] * (jnp.exp(-drop) @ _WEIGHT)
+    rest = length[..., 0] * (jnp.exp(-drop) @ _WEIGHT.astype(v.dtype))
     series = 1.0 + x * (a + b) / (a + 1.0) * (1.0 + x * (a + b + 1.0) * rest)
     return log_density(a, b, v) - jnp.log(a) + jnp.log(series)
 
@@ -75,6 +75,8 @@ def knots_of(mean: Any, sd: Any) -> Knots:
     """
     a, b = (shape[..., None] for shape in shapes(mean, sd))
     y = np.linspace(-FAR, FAR, _KNOTS)
+    target = log_ndtr(-np.abs(y)).astype(a.dtype)
+    y = y.astype(a.dtype)
     z = -np.abs(y)
     lower, upper = jnp.where(y < 0.0, a, b), jnp.where(y < 0.0, b, a)
     square = 1.0 / lower + 1.0 / upper
@@ -85,7 +87,7 @@ def knots_of(mean: Any, sd: Any) -> Knots:
         v = jax.lax.stop_gradient(v)
         below = log_below(lower, upper, v)
         slope = jax.lax.stop_gradient(jnp.exp(log_density(lower, upper, v) - below))
-        return v - (below - log_ndtr(z)) / slope, None
+        return v - (below - target) / slope, None
 
     v, _ = jax.lax.scan(step, start, length=_STEPS)
     log_normal = -0.5 * y * y - 0.5 * np.log(2.0 * np.pi)

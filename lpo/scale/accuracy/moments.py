@@ -28,7 +28,8 @@ def accuracy_moments(
     - `models`: leaves [m], or numbers for one model.
     - `k`: [K], at least 1; whole for the rules majority and weighted, else real, and then the
       results have derivatives with respect to it.
-    - `most`: the largest k, of the rules majority and weighted; needed where k is being traced.
+    - `most`: at least the largest k, for the rules majority and weighted; needed where k is being
+      traced, and results for larger k are then not a number.
 
     What a query is worth: the score of the answer that the rule takes, or the probability that a
     right answer wins (1 / (t + 1) in a tie with t wrong ones). Correlated passes share a common
@@ -43,12 +44,15 @@ def accuracy_moments(
     traced = any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves((numbers, models, k)))
     if not isinstance(k, Tracer):
         _check_k(np.asarray(k, float), counted)
-        most = int(np.max(k)) if counted and most is None else most
-    if counted and most is None:
+        most = int(np.max(k)) if most is None else most
+        if counted and most < np.max(k):
+            raise InputError(f"`most` must be at least the largest k, {np.max(k)}, got {most}.")
+    if not counted:
+        most = None
+    elif most is None:
         raise InputError(f"`most` must be given for the rule {laws.rule} while k is being traced.")
-    if counted and most > MOST:
+    elif most > MOST:
         raise InputError(f"`k` must be at most {MOST} for the rule {laws.rule}, got {most}.")
-    most = most if counted else None
     if traced:
         return _moments(laws, most, numbers, models, k)
     check_beta(laws, models)
@@ -66,8 +70,8 @@ def check_beta(laws: Laws, models: Models) -> None:
     mean, sd = np.asarray(models.accuracy), np.asarray(models.accuracy_sd)
     if not ((mean > 0.0) & (mean < 1.0) & (sd**2 < mean * (1.0 - mean))).all():
         raise InputError(
-            "`accuracy` must be inside (0, 1) and `accuracy_sd` below sqrt(accuracy (1 - accuracy)) "
-            f"for a Beta distribution, got {mean} and {sd}."
+            "`accuracy` must be inside (0, 1) and `accuracy_sd` below "
+            f"sqrt(accuracy (1 - accuracy)) for a Beta distribution, got {mean} and {sd}."
         )
 
 
@@ -99,4 +103,5 @@ def _moments(
     else:
         worth = weighted(k, numbers.right_weight, numbers.wrong_weight, most)
     first, second = of_votes(mean, k, worth, correlation)
+    first = jnp.where(k <= most, first, jnp.nan)  # tables end there
     return first, root(second - first * first)

@@ -68,6 +68,7 @@ def standard(law: AccuracyLaw, scores: Scores, y: Any) -> jax.Array:
         lower = y < 0.0  # the smaller tail keeps its digits
         tail = jnp.where(lower, below, above) + inside * ndtr(-jnp.abs(y))
         return ndtri(tail) / jnp.where(lower, 1.0, -1.0)
+    assert scores.knots is not None
     score = jax.nn.sigmoid(between(scores.knots, scores.row, y))
     return (score - scores.mean) / jnp.maximum(scores.sd, LEAST)
 

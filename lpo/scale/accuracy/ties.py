@@ -37,7 +37,7 @@ def shares(wrong_answers: int, most: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _at_most(wrong_answers: int, most: int) -> list[np.ndarray]:
-    """P(none of c cells holds more than n of j balls), for c = 0 to W: [most + 1 (n), most + 1 (j)].
+    """P(none of c cells holds more than n of j balls), for c = 0 to W: [n, j], each to `most`.
 
     Less what each ball adds to the probability that its cell is the first to hold n + 1.
     """

@@ -35,6 +35,13 @@ class _Nodes(NamedTuple):
     score: int
 
 
+class _Table(NamedTuple):
+    """Ascending latent numbers and B there, [m, cells]."""
+
+    latent: Any
+    score: Any
+
+
 def verified(
     law: AccuracyLaw, mean: Any, sd: Any, noise: Any, k: Any, correlation: Any = None
 ) -> tuple[jax.Array, jax.Array]:
@@ -57,9 +64,13 @@ def verified(
         shift, weight = common * z.T, (weight * density(z)).T
         nodes = _Nodes(8, 48)
 
+    # Where pieces end is looked up; it need not be exact.
+    cells = scores.low[:, None] + (scores.high - scores.low)[:, None] * _CELLS
+    table = _Table(cells, standard(law, wide(scores, 1), cells))
+
     @jax.checkpoint  # what a step needs again for a derivative would not fit for all steps
     def step(total: jax.Array, given: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, None]:
-        log_cdf, values = _seen(law, scores, noise, given[0], own, nodes)
+        log_cdf, values = _seen(law, scores, table, noise, given[0], own, nodes)
         return total + given[1][:, None, None] * of_best(log_cdf, values, k), None
 
     start = jnp.zeros((len(scores.mean), len(k), 2), scores.mean.dtype)
@@ -70,20 +81,22 @@ def verified(
 
 
 def _seen(
-    law: AccuracyLaw, scores: Scores, noise: Any, shift: jax.Array, own: Any, nodes: _Nodes
+    law: AccuracyLaw,
+    scores: Scores,
+    table: _Table,
+    noise: Any,
+    shift: jax.Array,
+    own: Any,
+    nodes: _Nodes,
 ) -> tuple[jax.Array, jax.Array]:
     """log G [m, S], and weight times density times the distance of the score from the highest, and
     its square, [m, S, 2], at nodes s of what is seen of passes with latent numbers shift + own y.
     """
     mean, sd = scores.mean[:, None], scores.sd[:, None]
-    # Where the pieces end, from a table: they need not be exact.
-    cells = scores.low[:, None] + (scores.high - scores.low)[:, None] * _CELLS
-    table = standard(law, wide(scores, 1), cells)
     look_up = jax.vmap(jnp.interp)
-
     low, high = (jnp.clip((end - shift) / own, -FAR, FAR) for end in (scores.low, scores.high))
     places = jnp.stack([low, high, jnp.zeros_like(low), jnp.ones_like(low), -jnp.ones_like(low)], 1)
-    marks = mean + sd * look_up(shift[:, None] + own * places, cells, table)
+    marks = mean + sd * look_up(shift[:, None] + own * places, table.latent, table.score)
     least, most, centre = marks[:, :1], marks[:, 1:2], marks[:, 2:3]
     width = jnp.hypot(0.5 * (marks[:, 3:4] - marks[:, 4:]), noise)
     breaks = [centre + width * _BODY, least + noise * _SPIKE, most + noise * _SPIKE]
@@ -92,9 +105,10 @@ def _seen(
     s, weight = over_pieces(jnp.sort(breaks, -1), nodes.seen)
 
     low, high = low[:, None], high[:, None]
-    ends = [(s + side - mean) / jnp.maximum(sd, 1e-9) for side in (-reach, reach)]
-    ends = [(look_up(end, table, cells) - shift[:, None]) / own for end in ends]
-    ends = jnp.clip(jnp.stack(ends, -1), low[..., None], high[..., None])
+    ends = jnp.concatenate([s - reach, s + reach], -1)
+    ends = look_up((ends - mean) / jnp.maximum(sd, 1e-9), table.score, table.latent)
+    ends = jnp.clip((ends - shift[:, None]) / own, low, high)
+    ends = jnp.stack(jnp.split(ends, 2, -1), -1)
     y, inside = over_pieces(ends, nodes.score)
     inside = inside * density(y)
     b = standard(law, wide(scores, 2), jnp.clip(shift[:, None, None] + own * y, -FAR, FAR))

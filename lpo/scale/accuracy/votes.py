@@ -68,7 +68,7 @@ def of_votes(
     else:
         given, weight = _given_common(right, correlation)
         p, q = ndtr(given), ndtr(-given)
-    powers = [jnp.power(each[:, :, None], n.astype(each.dtype)) for each in (p, q)]
+    powers = [_powers(each[:, :, None], n) for each in (p, q)]
     both = jnp.einsum("mzn,mz,mzl->mnl", powers[0], weight, powers[1])
     wrong = jnp.asarray(k).astype(int)[:, None] - n
     log_factorial = jnp.asarray(gammaln(np.arange(len(n)) + 1.0))
@@ -78,6 +78,11 @@ def of_votes(
     chance = chance / chance.sum(-1, keepdims=True)  # logarithms of factorials have lost 1e-13
     mean, square = (jnp.einsum("mkn,kn->mk", chance, table) for table in worth)
     return mean, square
+
+
+def _powers(base: Any, n: Any) -> jax.Array:
+    """base^n, with a derivative at base = 0 also where n = 0."""
+    return jnp.where(n == 0, 1.0, jnp.power(base, jnp.maximum(n, 1).astype(base.dtype)))
 
 
 def _given_common(right: Any, correlation: Any) -> tuple[jax.Array, jax.Array]:

@@ -5,7 +5,7 @@ from functools import partial
 from time import perf_counter
 from typing import Any
 
-from lpo.runs import RunFolder, environment, interruptible, tracking, write_findings
+from lpo.runs import RunFolder, environment, interruptible, prepare_report, tracking, write_findings
 from lpo.scale.command.analyses import analysis_named
 from lpo.scale.command.answering import answer
 from lpo.scale.command.config import ScaleConfig
@@ -14,6 +14,7 @@ from lpo.scale.command.question import load_question
 
 def job(cfg: ScaleConfig, folder: RunFolder) -> Mapping[str, Any]:
     """Answer the question of a configuration and write what came out."""
+    prepare_report()
     clock = perf_counter()
     asked = load_question(cfg)
     folder.record(data=asked.sources, timings_s={"reading": perf_counter() - clock})

@@ -1,13 +1,13 @@
 r"""The probability that a pass of normal token lengths is complete after a while.
 
-With t = input_s L_in + output_s L_out and the clips of `standard`, a prompt of x tokens is complete
-at time s surely where 16 x still is, never where the least output of one token is not, and in
-between with the probability of a normal output. So
+With t = input_s L_in + output_s L_out and the clips of `standard`, a pass with a prompt of x tokens
+is surely complete at time s if it were even with 16 x tokens of output, surely not if one token
+were too many, and in between with the probability of a normal output. So
 
 $$ F(s) = P(x \le x_1) + \int_{x_1 < x \le x_2} \Phi\Big(\frac{y(x) - m}{d}\Big) dP(x), \quad
    x_1 = \frac{s}{c_i + 16 c_o}, \; x_2 = \frac{s - c_o}{c_i}, \; y(x) = \frac{s - c_i x}{c_o}, $$
 
-with the atoms of x at its clips.
+where x has atoms at its clips, 1 and 16 times its mean.
 """
 
 from typing import Any, NamedTuple
@@ -17,7 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from lpo.scale.models import Models
-from lpo.scale.passes.standard import LONGEST, Units, normal_cdf, units_of
+from lpo.scale.passes.standard import LONGEST, normal_cdf, units_of
 from lpo.scale.passes.strip import under_line
 
 _LEAST, _NOTHING = 1e-15, 1e-60  # of the mean time, and seconds where tokens take no time
@@ -25,47 +25,48 @@ _CERTAIN = 1e-14  # below: rounding errors, which would count over a long way
 _OFFSETS = np.array([-8.0, -3.0, 0.0, 1.5, 3.0, 5.0, 8.0])  # pieces also for the longest of many
 
 
-class Normal(NamedTuple):
-    """A pass in seconds from `mean`, the time of unclipped mean lengths; [...] each.
+class NormalPass(NamedTuple):
+    """The time of a pass, in parts; [...] each.
 
-    prompt, output: standard deviations of both parts. sure: of the time at which a prompt is
-    surely complete. one, full: the times at which a prompt of mean length is complete with one
-    token of output, and with 16 prompts.
+    mean: s, with mean lengths and no clip; other times are counted from it. prompt, output:
+    standard deviations of both parts, s, positive. one, full: when a pass with a mean prompt is
+    complete that has one token of output, or 16 prompts of it; full_sd: standard deviation of the
+    latter. low, high: clips of the prompt in standard units.
     """
 
     mean: Any
     prompt: Any
     output: Any
-    sure: Any
     one: Any
     full: Any
+    full_sd: Any
     low: Any
     high: Any
 
 
-def normal_pass(models: Models) -> Normal:
+def normal_pass(models: Models) -> NormalPass:
     """Return what the distribution of a pass is made of, [...] as the leaves of `models`."""
-    units: Units = units_of(models)
+    units = units_of(models)
     mean = models.input_s * models.prompt + models.output_s * models.output
     least = _LEAST * mean + _NOTHING
     prompt = jnp.maximum(models.input_s * units.prompt_sd, least)
     output = jnp.maximum(models.output_s * units.output_sd, least)
-    return Normal(
+    return NormalPass(
         mean=mean,
         prompt=prompt,
         output=output,
-        sure=prompt + LONGEST * models.output_s * units.prompt_sd,
         one=models.output_s * (1.0 - models.output),
         full=models.output_s * (LONGEST * models.prompt - models.output),
+        full_sd=prompt + LONGEST * models.output_s * units.prompt_sd,
         low=units.low,
         high=units.high,
     )
 
 
-def completed(given: Normal, after: Any) -> jax.Array:
+def completed(given: NormalPass, after: Any) -> jax.Array:
     """Return F at `after` [..., J] seconds from the mean; leaves of `given` [..., 1]."""
     given, after = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, after.shape), (given, after))
-    surely = (after - given.full) / given.sure
+    surely = (after - given.full) / given.full_sd
     barely = (after - given.one) / given.prompt
     begin = jnp.maximum(given.low, surely)
     end = jnp.maximum(begin, jnp.minimum(given.high, barely))
@@ -84,16 +85,20 @@ def completed(given: Normal, after: Any) -> jax.Array:
     return jnp.where(total < _CERTAIN, 0.0, jnp.where(total > 1.0 - _CERTAIN, 1.0, total))
 
 
-def near_mean(given: Normal) -> jax.Array:
-    """Return a time next to the mean, seconds from it, where no two parts meet in round numbers."""
+def near_mean(given: NormalPass) -> jax.Array:
+    """Return a time next to the mean, where integrals are cut, seconds from the mean.
+
+    Not the mean itself: with round numbers other cuts fall on it, and derivatives with respect to
+    two cuts in one place are not unique.
+    """
     return 0.1234 * jnp.hypot(given.prompt, given.output)
 
 
-def changes(models: Models, given: Normal) -> jax.Array:
+def changes(models: Models, given: NormalPass) -> jax.Array:
     """Return where the distribution bends, [..., b] seconds from the mean, ascending.
 
     The first and the last are the least and the greatest time. Each clip brings a part with a
-    centre and a width of its own, and corners where two of them meet.
+    centre and a width of its own, and corners where two of them meet. One of them is `near_mean`.
     """
     shortest, longest = 1.0 - models.prompt, (LONGEST - 1.0) * models.prompt
 
@@ -106,7 +111,7 @@ def changes(models: Models, given: Normal) -> jax.Array:
     return jnp.sort(jnp.concatenate([ends[0], jnp.clip(inner, *ends), ends[1]], -1), -1)
 
 
-def _bends(models: Models, given: Normal) -> jax.Array:
+def _bends(models: Models, given: NormalPass) -> jax.Array:
     crossing = models.output / LONGEST - models.prompt  # 16 prompts are a mean output
     output_sd = units_of(models).output_sd
     centres = [
@@ -120,7 +125,7 @@ def _bends(models: Models, given: Normal) -> jax.Array:
     widths = [
         jnp.hypot(given.prompt, given.output),
         given.prompt,
-        given.sure,
+        given.full_sd,
         given.output + models.input_s * output_sd / LONGEST,
         given.output,
         given.output,

@@ -41,14 +41,11 @@ def pass_moments(models: Models, pairs: Pairs | None = None) -> PassMoments:
     models = Models(*jnp.broadcast_arrays(*models))
     lengths = normal_lengths(models) if pairs is None else pair_lengths(pairs)
 
-    def of(prompt: Any, output: Any) -> tuple[jax.Array, jax.Array]:
-        each = jnp.stack([prompt, output], -1)
-        variance = jnp.einsum("...i,...ij,...j->...", each, lengths.covariance, each)
-        return (each * lengths.mean).sum(-1), root(variance)
-
-    return PassMoments(
-        *of(models.input_price, models.output_price), *of(models.input_s, models.output_s)
-    )
+    prices = jnp.stack([models.input_price, models.output_price], -1)
+    each = jnp.stack([prices, jnp.stack([models.input_s, models.output_s], -1)], -2)
+    mean = (each @ lengths.mean[..., None])[..., 0]
+    sd = root((each @ lengths.covariance * each).sum(-1))
+    return PassMoments(mean[..., 0], sd[..., 0], mean[..., 1], sd[..., 1])
 
 
 def normal_lengths(models: Models) -> Lengths:
@@ -62,28 +59,34 @@ def normal_lengths(models: Models) -> Lengths:
     z, weight = over_pieces(jax.lax.stop_gradient(_breaks(wide, units)), _NODES)
     mass = weight * density(z)
     z = jnp.clip(z, units.low, units.high)
-    least = jnp.broadcast_to((1.0 - wide.output) / units.output_sd, z.shape)
-    most = LONGEST * (wide.prompt + units.prompt_sd * z) - wide.output
-    given = clipped_moments(least, most / units.output_sd)
+    least = (1.0 - wide.output) / units.output_sd
+    most = (LONGEST * (wide.prompt + units.prompt_sd * z) - wide.output) / units.output_sd
+    given = clipped_moments(jnp.minimum(least, most), most)
 
-    lengths = _moments(jnp.stack([z, given.mean], -1), mass)
-    within = jnp.einsum("...z,...z->...", mass, given.variance)
-    covariance = lengths.covariance.at[..., 1, 1].add(within)
+    # Moments about an output next to the mean keep small variances. All in one product: each
+    # array of its own would be a kernel to compile.
+    near = (LONGEST * wide.prompt - wide.output) / units.output_sd
+    near = jnp.clip(0.0, least, near)
+    away = given.mean - near
+    values = [z, away, z * z, z * away, away * away + given.variance]
+    mean = (mass[..., None, :] @ jnp.stack(values, -1))[..., 0, :]
+    first, square = mean[..., :2], mean[..., 2:]
+    second = jnp.stack([square[..., :2], square[..., 1:]], -2)
+    covariance = second - first[..., :, None] * first[..., None, :]
+    first = first + jnp.concatenate([jnp.zeros_like(near), near], -1)
     scale = jnp.concatenate([units.prompt_sd, units.output_sd], -1)
-    mean = jnp.stack([models.prompt, models.output], -1) + scale * lengths.mean
-    return Lengths(mean, covariance * scale[..., :, None] * scale[..., None, :])
+    return Lengths(
+        mean=jnp.stack([models.prompt, models.output], -1) + scale * first,
+        covariance=covariance * scale[..., :, None] * scale[..., None, :],
+    )
 
 
 def pair_lengths(pairs: Pairs) -> Lengths:
     """Return the moments of observed lengths, [2] and [2, 2]."""
-    return _moments(jnp.stack([pairs.prompt, pairs.output], -1), jnp.asarray(pairs.weight))
-
-
-def _moments(values: jax.Array, mass: jax.Array) -> Lengths:
-    """Mean and covariance of values [..., Z, 2] with probabilities [..., Z]."""
-    mean = jnp.einsum("...z,...zi->...i", mass, values)
-    away = values - mean[..., None, :]
-    return Lengths(mean, jnp.einsum("...zi,...zj->...ij", mass[..., None] * away, away))
+    values, weight = jnp.stack([pairs.prompt, pairs.output]), jnp.asarray(pairs.weight)
+    mean = values @ weight
+    away = values - mean[:, None]
+    return Lengths(mean, (weight * away) @ away.T)
 
 
 def _breaks(models: Models, units: Units) -> jax.Array:

@@ -4,6 +4,8 @@ from lpo.scale.select.choice import Choice as Choice
 from lpo.scale.select.choice import Place as Place
 from lpo.scale.select.choice import choices as choices
 from lpo.scale.select.choice import places as places
+from lpo.scale.select.criteria import Selected as Selected
+from lpo.scale.select.criteria import Selections as Selections
 from lpo.scale.select.cube import cubes as cubes
 from lpo.scale.select.feasible import Chance as Chance
 from lpo.scale.select.feasible import Grid as Grid
@@ -22,8 +24,6 @@ from lpo.scale.select.points import Points as Points
 from lpo.scale.select.points import points_of as points_of
 from lpo.scale.select.resampled import ChosenK as ChosenK
 from lpo.scale.select.resampled import chosen_k_bootstrap as chosen_k_bootstrap
-from lpo.scale.select.selections import Selected as Selected
-from lpo.scale.select.selections import Selections as Selections
 from lpo.scale.select.selections import fronts as fronts
 from lpo.scale.select.selections import select as select
 from lpo.scale.select.shortfall import Shortfall as Shortfall

@@ -7,11 +7,12 @@ would seem better than the odd one before it.
 from typing import Any
 
 import jax.numpy as jnp
-from jax import Array, lax
+import numpy as np
+from jax import Array
 
 from lpo.scale.curves import Limits
 from lpo.scale.select.options import Options, Scale
-from lpo.scale.select.points import Points
+from lpo.scale.select.points import Points, namespace
 
 _ROUNDING = 1e-14
 
@@ -36,31 +37,34 @@ def efficient_among(points: Points, feasible: Array) -> Array:
     return feasible & ~(as_good & better).any(0)
 
 
-def along(front: Array) -> tuple[Array, Array]:
+def along(front: Any) -> tuple[Any, Any]:
     """Return the indices of the front points of N, [N] int32, the last one again and again behind
     it, and the index of the last one, -1 where there is none."""
-    at = jnp.arange(front.size, dtype=jnp.int32)
-    last = jnp.where(front, at, -1).max()
-    return jnp.minimum(lax.sort(jnp.where(front, at, front.size), is_stable=False), last), last
+    xp = namespace(front)
+    at = xp.arange(front.size, dtype=np.int32)
+    last = xp.where(front, at, -1).max()
+    return xp.minimum(xp.sort(xp.where(front, at, front.size)), last), last
 
 
-def losses(options: Options, points: Points, limits: Limits) -> Array:
+def losses(options: Options, points: Points, limits: Limits) -> Any:
     """[3, N]: what separates the points of a front [N] from utopia in cost, time and accuracy.
 
     In units of the scale of `options`. budget: (C / C_max, T / T_max, 1 - A), utopia at no cost, no
     time, accuracy 1. range: from the best value on the front, over the width of the front, so that
     1 is the nadir; 0 where the front has no width but rounding.
     """
+    xp = namespace(*points)
     if options.scale == Scale.BUDGET:
         shares = over(points.cost, limits.cost), over(points.time, limits.time)
-        return jnp.stack([*shares, 1.0 - points.accuracy])
-    axes = jnp.stack([points.cost, points.time, -points.accuracy])
+        return xp.stack([*shares, 1.0 - points.accuracy])
+    axes = xp.stack([points.cost, points.time, -points.accuracy])
     low, high = axes.min(1, keepdims=True), axes.max(1, keepdims=True)
-    wide = high - low > _ROUNDING * jnp.maximum(jnp.abs(low), jnp.abs(high))
-    return jnp.where(wide, (axes - low) / jnp.where(wide, high - low, 1.0), 0.0)
+    wide = high - low > _ROUNDING * xp.maximum(xp.abs(low), xp.abs(high))
+    return xp.where(wide, (axes - low) / xp.where(wide, high - low, 1.0), 0.0)
 
 
-def over(amount: Array, limit: Array) -> Array:
+def over(amount: Any, limit: Any) -> Any:
     """Return amount / limit; over a limit of 0 nothing is 0 and anything infinite."""
-    share = amount / jnp.where(limit > 0.0, limit, 1.0)
-    return jnp.where(limit > 0.0, share, jnp.where(amount > 0.0, jnp.inf, 0.0))
+    xp = namespace(amount, limit)
+    share = amount / xp.where(limit > 0.0, limit, 1.0)
+    return xp.where(limit > 0.0, share, xp.where(amount > 0.0, xp.inf, 0.0))

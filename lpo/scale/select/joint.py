@@ -8,12 +8,12 @@ from lpo.errors import InputError
 from lpo.optim.pareto import efficient
 from lpo.scale.curves import Curves, Estimate, Limits
 from lpo.scale.select.choice import Place
+from lpo.scale.select.criteria import Selections, best_by_each, named
 from lpo.scale.select.feasible import feasible_by_mean
 from lpo.scale.select.front import settled
 from lpo.scale.select.hypervolumes import front_hypervolume
 from lpo.scale.select.options import Options
 from lpo.scale.select.points import Points, points_of
-from lpo.scale.select.selections import Selected, Selections, select_on_surface
 
 
 class Joint(NamedTuple):
@@ -55,7 +55,8 @@ def joint(
     - `allowed`: bool [p, K]. `most_parallel`: slots that may be used at the most, where queries
       share them.
     - `slot_price`: dollars per slot and second that it is reserved: P T seconds are added to the
-      cost (*ours*; without a price or `most_parallel` more slots are never worse).
+      cost (*ours*). Without it or `most_parallel` more slots are never worse; under the mean law
+      with it neither, since P T is the work of all passes.
     - `feasible`: bool [s, m, p, K] in place of what keeps the limits in the mean.
 
     **Raises:** InputError on a price that is negative or not finite, no slots that may be used, and
@@ -112,14 +113,21 @@ def _choose(options: Options, priced: Curves, limits: Limits, feasible: np.ndarr
     front = np.zeros_like(may)
     for mine, kept in zip(may, front, strict=True):
         kept[mine] = efficient(axes[mine])
-    found = select_on_surface(options, points, may, limits, front=front & ~_repeated(axes, front))
-    at = [np.where(one.at < 0, -1, order[one.at]) for one in found]
+    one_of_equals = front & ~_repeated(axes, front)
+    each = [np.broadcast_to(limit, len(may)) for limit in limits]
+    with np.errstate(invalid="ignore"):  # points that are not feasible may be infinite
+        found = [
+            best_by_each(options, points, mine, Limits(*bounds), None, line)
+            for mine, line, *bounds in zip(may, one_of_equals, *each, strict=True)
+        ]
+    at, score = (np.stack(part) for part in zip(*found, strict=True))
+    at = np.where(at < 0, -1, order[at])
     flat_fronts = [order[kept] for kept in front]
     return Joint(
         priced,
         feasible,
-        Selections(*(Selected(a, one.score) for a, one in zip(at, found, strict=True))),
-        _place(np.stack(at, -1), grid.cost.shape),
+        named(at, score),
+        _place(at, grid.cost.shape),
         [_place(each, grid.cost.shape) for each in flat_fronts],
         front_hypervolume(points, front, limits),
     )

@@ -2,6 +2,8 @@
 
 from typing import Any, NamedTuple
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 
 from lpo.scale.curves import Curves, Limits
@@ -29,3 +31,9 @@ def leading(limits: Limits, dimensions: int) -> Limits:
         return limit.reshape(limit.shape + (1,) * (dimensions - limit.ndim))
 
     return Limits(*map(wide, limits))
+
+
+def namespace(*arrays: Any) -> Any:
+    """Return jax.numpy where an array is one of JAX, otherwise numpy: what is done once for few
+    points is not worth a compilation."""
+    return jnp if any(isinstance(each, jax.Array) for each in arrays) else np

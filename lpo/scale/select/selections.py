@@ -1,7 +1,7 @@
-"""One choice out of many by five criteria. docs/scale.md."""
+"""The choice among the points of many curves at once. docs/scale.md."""
 
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -11,37 +11,12 @@ from jax.core import Tracer
 
 from lpo.errors import InputError
 from lpo.scale.curves import Limits
-from lpo.scale.select.cube import cube
-from lpo.scale.select.front import along, efficient_among, losses, settled
-from lpo.scale.select.knees import chord_distance, curvature, length
+from lpo.scale.select.criteria import Selections, best_by_each, named
+from lpo.scale.select.front import efficient_among
 from lpo.scale.select.options import Options
 from lpo.scale.select.points import Points, leading
 
-
-class Selected(NamedTuple):
-    """Of [...] sets of points: at int32, the index of the point, -1 where there is none; score, by
-    which it was chosen, NaN where there is none."""
-
-    at: Any
-    score: Any
-
-
-class Selections(NamedTuple):
-    """The choice of each criterion (arXiv 2510.18905, where nothing else is said).
-
-    accuracy_max: feasible, most accurate; the first of equals. max_cube: feasible, the greatest
-    (1 - C / C_max) (1 - T / T_max) times the third factor of `Cube`. utopia: on the front, the
-    closest to the best of everything, in units of `Scale`. knee_curvature: on the front, where it
-    bends most. knee_chord: on the front, the farthest from the line through its ends. Knees lie
-    between the ends, so that they need three points on the front. Scores: accuracy, volume,
-    distance, curvature, distance.
-    """
-
-    accuracy_max: Selected
-    max_cube: Selected
-    utopia: Selected
-    knee_curvature: Selected
-    knee_chord: Selected
+_PAIRS = 2**24  # bytes
 
 
 def select(
@@ -67,30 +42,15 @@ def select(
 
     **Raises:** InputError on shapes that do not go together.
     """
-    steps = np.arange(np.shape(feasible)[-1]) if k is None and np.ndim(feasible) else k
-    return _select(options, points, feasible, limits, steps, front)
-
-
-def select_on_surface(
-    options: Options, points: Points, feasible: Any, limits: Limits, *, front: Any
-) -> Selections:
-    """Choose as `select` among points in an order that no k gives, such as that of cost.
-
-    Curvature is taken with the length of the line along the front.
-    """
-    return _select(options, points, feasible, limits, None, front)
-
-
-def _select(
-    options: Options, points: Points, feasible: Any, limits: Limits, k: Any, front: Any
-) -> Selections:
+    if k is None and np.ndim(feasible):
+        k = np.arange(np.shape(feasible)[-1])
     given = (points, feasible, limits, k, front)
     if any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves(given)):
-        return _named(*_choose(options, *given))
+        return named(*_choose(options, *given))
     _check(points, feasible, limits, k, front)
     with jax.enable_x64(True):
         at, score = _choose_compiled(options, *jax.tree.map(_real, given))
-        return _named(np.asarray(at), np.asarray(score))
+        return named(np.asarray(at), np.asarray(score))
 
 
 def fronts(points: Points, feasible: Any) -> np.ndarray:
@@ -104,8 +64,8 @@ def _choose(
     points: Points,
     feasible: Array,
     limits: Limits,
-    k: Array | None,
-    front: Array | None,
+    k: Any,
+    front: Any,
 ) -> tuple[Array, Array]:
     """Indices and scores of the five criteria, [..., 5]."""
     shape = feasible.shape[:-1]
@@ -116,60 +76,28 @@ def _choose(
     sets = Points(*map(flat, points)), flat(feasible)
     wide = leading(limits, feasible.ndim - 1)
     bounds = Limits(*(jnp.broadcast_to(limit, shape).reshape(-1) for limit in wide))
-    on_front = _front_by_front(*sets) if front is None else flat(front)
-    by = (0, 0, 0, None if k is None else 0, 0)
-    one = jax.vmap(partial(_choose_one, options), in_axes=by)
-    at, score = one(*sets, bounds, None if k is None else flat(k), on_front)
+    on_front = _each_front(*sets) if front is None else flat(front)
+    each = jax.vmap(partial(best_by_each, options))
+    at, score = each(*sets, bounds, flat(k), on_front)
     return at.reshape(*shape, 5), score.reshape(*shape, 5)
 
 
-def _choose_one(
-    options: Options,
-    points: Points,
-    feasible: Array,
-    limits: Limits,
-    k: Array | None,
-    front: Array,
-) -> tuple[Array, Array]:
-    """Indices and scores [5] for points [N]."""
-    order, last = along(front)
-    x = losses(options, Points(*jnp.stack(points)[:, order]), limits)
-    inner = (order < last) & (jnp.arange(front.size) > 0)
-    found = jnp.broadcast_to(last >= 0, front.shape)
-    scores = jnp.stack(
-        [
-            settled(points.accuracy),
-            cube(options, points, limits),
-            -length(x),
-            curvature(x, None if k is None else k[order]),
-            chord_distance(x),
-        ]
-    )
-    eligible = jnp.stack([feasible, feasible, found, inner, inner])
-    least = jnp.finfo(scores.dtype).min
-    at = jnp.where(eligible, scores.clip(least), -jnp.inf).argmax(1).astype(jnp.int32)
-    score = jnp.take_along_axis(jnp.where(eligible, scores, jnp.nan), at[:, None], 1)[:, 0]
-    there = jnp.concatenate([at[:2], order[at[2:]]])
-    signs = jnp.array([1.0, 1.0, -1.0, 1.0, 1.0], score.dtype)
-    return jnp.where(jnp.isnan(score), -1, there), score * signs
-
-
-def _front_by_front(points: Points, feasible: Array) -> Array:
-    """Fronts of sets [B, N], one after another: pairs of all at once would not fit into memory."""
+def _each_front(points: Points, feasible: Array) -> Array:
+    """Fronts of sets [B, N]: at once, or one after another where the pairs of all need memory."""
+    if feasible.size * feasible.shape[1] <= _PAIRS:
+        return jax.vmap(efficient_among)(points, feasible)
     return jax.lax.map(lambda one: efficient_among(*one), (points, feasible))
 
 
 def _fronts_of(points: Points, feasible: Array) -> Array:
     flat = [jnp.broadcast_to(leaf, feasible.shape) for leaf in (*points, feasible)]
     *axes, mask = (leaf.reshape(-1, feasible.shape[-1]) for leaf in flat)
-    return _front_by_front(Points(*axes), mask).reshape(feasible.shape)
+    return _each_front(Points(*axes), mask).reshape(feasible.shape)
 
 
-def _named(at: Any, score: Any) -> Selections:
-    return Selections(*(Selected(at[..., i], score[..., i]) for i in range(at.shape[-1])))
-
-
-_choose_compiled = partial(jax.jit, static_argnums=0)(_choose)
+_QUICK: Any = {"xla_backend_optimization_level": 0, "xla_cpu_use_fusion_emitters": False}
+"""Of XLA: a choice takes milliseconds either way, compiling for it half as long like this."""
+_choose_compiled = partial(jax.jit, static_argnums=0, compiler_options=_QUICK)(_choose)
 _fronts = jax.jit(_fronts_of)
 
 

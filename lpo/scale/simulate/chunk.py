@@ -20,7 +20,6 @@ from lpo.scale.simulate.slots import next_pass, no_passes
 
 _ROUNDING = 1e-6  # of a limit: what single passes in float32 may be off
 
-
 COST, ACCURACY, TIME = slice(0, 1), slice(1, 2), slice(2, None)
 """Rows of what a chunk returns: the time on each number of slots comes last."""
 

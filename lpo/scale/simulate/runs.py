@@ -20,6 +20,7 @@ from lpo.scale.simulate.chunk import Chunk, Question, Sizes, simulate_chunk
 from lpo.scale.simulate.draws import BLOCK
 
 _CPU, _ACCELERATOR = 1, 32  # blocks: what stays in a core's cache, and what fills a device
+_MOST = 2**31 - 1
 
 Given = TypeVar("Given")
 Made = TypeVar("Made")
@@ -101,6 +102,6 @@ def whole(name: str, given: Any, least: int) -> np.ndarray:
     """Return numbers as int32 [n]; raises InputError unless they are whole and at least `least`."""
     numbers = np.atleast_1d(np.asarray(given))
     good = numbers.ndim == 1 and numbers.size > 0 and numbers.dtype.kind in "iuf"
-    if not good or (numbers != np.floor(numbers)).any() or not (numbers >= least).all():
+    if not good or not ((numbers >= least) & (numbers <= _MOST) & (numbers % 1 == 0)).all():
         raise InputError(f"`{name}` must be whole numbers of at least {least}, got {given}.")
     return numbers.astype(np.int32)

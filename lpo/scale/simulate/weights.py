@@ -3,7 +3,7 @@
 import jax
 import jax.numpy as jnp
 from jax import Array
-from jax.scipy.special import log_ndtr
+from jax.scipy.special import ndtr
 
 
 def log_weights(key: Array, shape: Array, normal: Array) -> Array:
@@ -23,10 +23,10 @@ def log_weights(key: Array, shape: Array, normal: Array) -> Array:
         root = 1.0 + c * x
         cube = root**3
         log_cube = 3.0 * jnp.log(jnp.maximum(root, 1e-30))
-        good = (root > 0.0) & (log_ndtr(u) < 0.5 * x * x + d * (1.0 - cube + log_cube))
+        good = (root > 0.0) & (jnp.log(ndtr(u)) < 0.5 * x * x + d * (1.0 - cube + log_cube))
         logs = jnp.where(accepted, logs, jnp.log(d) + log_cube)
         return accepted | good, logs, turn + 1
 
     begin = jnp.zeros(normal.shape, bool), jnp.zeros_like(normal), jnp.int32(1)
     _, logs, _ = jax.lax.while_loop(lambda state: ~state[0].all(), another, begin)
-    return logs + log_ndtr(normal) / shape
+    return logs + jnp.log(ndtr(normal)) / shape

@@ -27,11 +27,14 @@ def test_without_clips_they_are_sums_of_normal_numbers(reference_models):
 
 def test_with_clips_they_are_those_of_a_grid(clipped, moments_by_grid):
     with jax.enable_x64(True):
-        ours = np.array(quick.jit(normal_lengths)(clipped.models))
+        ours = quick.jit(normal_lengths)(clipped.models)
         passes = quick.jit(pass_moments)(clipped.models)
     theirs = np.repeat([moments_by_grid(*lengths) for lengths in clipped.lengths], 4, axis=0).T
-    scale = np.array([*theirs[:4], np.sqrt(theirs[2] * theirs[3])])
-    np.testing.assert_array_less(np.abs(ours - theirs), 2e-5 * scale + 1e-9)
+    np.testing.assert_allclose(np.asarray(ours.mean).T, theirs[:2], rtol=2e-5)
+    covariance = np.asarray(ours.covariance).reshape(-1, 4).T[[0, 3, 1, 2]]
+    want = np.array([*theirs[2:], theirs[4]])
+    scale = np.array([theirs[2], theirs[3], *[np.sqrt(theirs[2] * theirs[3])] * 2])
+    np.testing.assert_array_less(np.abs(covariance - want), 2e-5 * scale + 1e-9)
     models = clipped.models
     variance = models.input_s**2 * theirs[2] + models.output_s**2 * theirs[3]
     variance += 2.0 * models.input_s * models.output_s * theirs[4]

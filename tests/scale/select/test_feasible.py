@@ -10,9 +10,16 @@ from lpo.scale.select import allowed_grid, feasible_by_chance, feasible_by_mean
 
 
 def curves(cost, time, accuracy, **more):
-    parts = [Estimate(np.asarray(mean, float), 0.0, 0.0) for mean in (cost, time, accuracy)]
-    _, p, K = np.broadcast_shapes(*(part.mean.shape for part in parts))
-    return Curves(np.arange(1, K + 1), np.arange(1, p + 1), *parts, **more)
+    cost, time, accuracy = (np.asarray(mean, float) for mean in (cost, time, accuracy))
+    _, p, K = np.broadcast_shapes(cost.shape, time.shape, accuracy.shape)
+    return Curves(
+        np.arange(1, K + 1),
+        np.arange(1, p + 1),
+        Estimate(cost, 0.0, 0.0),
+        Estimate(time, 0.0, 0.0),
+        Estimate(accuracy, 0.0, 0.0),
+        **more,
+    )
 
 
 def test_grids():

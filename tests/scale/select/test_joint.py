@@ -37,9 +37,13 @@ def curves(rounded=False):
     cost[3] = cost[2]  # two models that cost the same
     if rounded:
         cost, time, accuracy = cost.round(2), time.round(-1), accuracy.round(1)
-    shape = (4, 3, 12)
-    parts = (np.broadcast_to(mean, shape) for mean in (cost, time, accuracy))
-    return Curves(k, PARALLEL, *(Estimate(mean, 0.1 * mean, 0.0) for mean in parts))
+    return of_means(*np.broadcast_arrays(cost, time, accuracy))
+
+
+def of_means(cost, time, accuracy):
+    k, parallel = np.arange(1, cost.shape[2] + 1), PARALLEL[: cost.shape[1]]
+    parts = (Estimate(mean, 0.1 * mean, 0.0) for mean in (cost, time, accuracy))
+    return Curves(k, parallel, next(parts), next(parts), next(parts))
 
 
 @pytest.mark.parametrize("rounded", [False, True])
@@ -100,7 +104,7 @@ def test_slots_beyond_a_cap_are_not_used():
     allowed = allowed_grid(given.k, PARALLEL)
     capped = joint(options, given, LIMITS, allowed, most_parallel=3)
     assert capped.feasible[:, :, :2].any() and not capped.feasible[:, :, 2].any()
-    few = Curves(given.k, PARALLEL[:2], *(Estimate(e.mean[:, :2], 0.0, 0.0) for e in given[2:5]))
+    few = of_means(*(axis[:, :2] for axis in points_of(given)))
     wanted = joint(options, few, LIMITS, allowed[:2])
     for mine, theirs in zip(capped.place, wanted.place, strict=True):
         np.testing.assert_array_equal(mine, theirs)

@@ -1,5 +1,7 @@
 """Selections against loops, what must not change them, and what has no answer."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -91,10 +93,11 @@ def test_traced_programs_choose_alike():
 
 def test_one_program_serves_all_data():
     points, feasible, k = random_points()
+    compiled: Any = selections._choose_compiled
     select(RANGE, points, feasible, LIMITS, k=k)
-    before = selections._choose_compiled._cache_size()
+    before = compiled._cache_size()
     select(RANGE, Points(*(2.0 * axis for axis in points)), ~feasible, LIMITS, k=k + 1)
-    assert selections._choose_compiled._cache_size() == before
+    assert compiled._cache_size() == before
 
 
 def test_a_front_may_be_given():
@@ -160,7 +163,7 @@ def test_infeasible_is_a_value():
     points = Points(np.arange(1.0, 7.0), np.full(6, np.nan), np.full(6, 0.5))
     found = select(RANGE, points, np.zeros(6, bool), Limits(1.0, 10.0, 0.9))
     for one in found:
-        assert one.at == -1 and one.at.dtype == np.int32 and np.isnan(one.score)
+        assert one.at.dtype == np.int32 and one.at == -1 and np.isnan(one.score)
 
 
 def test_knees_need_three_points():

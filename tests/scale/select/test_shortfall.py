@@ -9,10 +9,15 @@ from lpo.scale.select import feasible_by_mean, shortfall
 NAMES = ("cost", "time", "accuracy")
 
 
-def curves(*means):
-    means = np.broadcast_arrays(*means)
-    parts = [Estimate(mean, 0.0, 0.0) for mean in means]
-    return Curves(np.arange(1, means[0].shape[2] + 1), np.arange(means[0].shape[1]), *parts)
+def curves(cost, time, accuracy):
+    cost, time, accuracy = np.broadcast_arrays(cost, time, accuracy)
+    return Curves(
+        np.arange(1, cost.shape[2] + 1),
+        np.arange(1, cost.shape[1] + 1),
+        Estimate(cost, 0.0, 0.0),
+        Estimate(time, 0.0, 0.0),
+        Estimate(accuracy, 0.0, 0.0),
+    )
 
 
 def test_the_nearest_point_and_what_it_misses():

@@ -1,5 +1,7 @@
 """Single queries: the same ones whatever else is asked, and tokens as the laws say."""
 
+from typing import Any
+
 import jax
 import numpy as np
 import pytest
@@ -16,6 +18,10 @@ KEY = jax.random.key(1)
 SLOTS = (1, 4)
 
 
+def made(laws, given, k=K, parallel: Any = SLOTS, trials=M, pairs=None):
+    return query_paths(KEY, laws[0], laws[1], given, k, parallel, trials, pairs)
+
+
 @pytest.fixture(scope="module")
 def laws():
     return make_laws(correlation=0.3, rule="verifier")
@@ -23,7 +29,7 @@ def laws():
 
 @pytest.fixture(scope="module")
 def paths(laws, reference_models):
-    return query_paths(KEY, *laws, reference_models.models, K, SLOTS, M)
+    return made(laws, reference_models.models)
 
 
 def same(one, other, *, exactly=True):
@@ -40,13 +46,13 @@ def test_shapes(paths):
 
 
 def test_more_passes_change_nothing_before(laws, paths, reference_models):
-    longer = query_paths(KEY, *laws, reference_models.models, 2 * K, SLOTS, M)
+    longer = made(laws, reference_models.models, 2 * K)
     same((leaf[..., :K] for leaf in longer), paths)
 
 
 def test_more_queries_change_nothing_before(laws, paths, reference_models):
     """Also beyond a chunk."""
-    more = query_paths(KEY, *laws, reference_models.models, K, SLOTS, 700)
+    more = made(laws, reference_models.models, trials=700)
     same((leaf[..., :M, :] for leaf in more), paths)
     first = more.cost[0, :, 0]
     assert len(np.unique(first)) > 0.99 * len(first)
@@ -54,10 +60,10 @@ def test_more_queries_change_nothing_before(laws, paths, reference_models):
 
 def test_a_model_alone_is_what_it_is_in_a_stack(laws, paths, reference_models):
     name = reference_models.names[3]
-    alone = query_paths(KEY, *laws, chosen(reference_models, [name]).models, K, SLOTS, M)
+    alone = made(laws, chosen(reference_models, [name]).models)
     same(alone, (leaf[3:4] for leaf in paths), exactly=False)
     number = Models(*(float(leaf[3]) for leaf in reference_models.models))
-    same(query_paths(KEY, *laws, number, K, SLOTS, M), alone)
+    same(made(laws, number), alone)
 
 
 @pytest.mark.parametrize(
@@ -65,15 +71,15 @@ def test_a_model_alone_is_what_it_is_in_a_stack(laws, paths, reference_models):
 )
 def test_a_query_gets_dearer_later_and_better(rule, latency, reference_models):
     laws = make_laws(rule=rule, latency=latency)
-    paths = query_paths(KEY, *laws, reference_models.models, K, SLOTS, M)
+    paths = made(laws, reference_models.models)
     assert all((np.diff(leaf) >= 0.0).all() for leaf in paths)
 
 
 def test_other_laws_have_the_same_passes(paths, reference_models):
     other = make_laws(latency="mean", rule="majority", wrong_answers=3)
-    made = query_paths(KEY, *other, reference_models.models, K, SLOTS, M)
-    np.testing.assert_array_equal(made.cost, paths.cost)
-    np.testing.assert_allclose(made.time[:, 0], paths.time[:, 0], rtol=1e-6)  # one slot: the sum
+    ours = made(other, reference_models.models)
+    np.testing.assert_array_equal(ours.cost, paths.cost)
+    np.testing.assert_allclose(ours.time[:, 0], paths.time[:, 0], rtol=1e-6)  # one slot: the sum
 
 
 def test_lengths_are_clipped_normal():
@@ -81,7 +87,7 @@ def test_lengths_are_clipped_normal():
     one, nothing = np.ones(1), np.zeros(1)
     lengths = (100.0 * one, 800.0 * one, 900.0 * one, 800.0 * one)
     wide = Models(one, nothing, *lengths, one, nothing, nothing, one)
-    paths = query_paths(KEY, *make_laws(latency="mean"), wide, 1, 1, 40_000)
+    paths = made(make_laws(latency="mean"), wide, 1, 1, 40_000)
     prompt, output = paths.cost.astype(float).ravel(), paths.time.astype(float).ravel()
     for tokens, mean, sd, most in ((prompt, 100.0, 800.0, 1600.0), (output, 900.0, 800.0, None)):
         assert tokens.min() == 1.0
@@ -99,7 +105,7 @@ def test_pairs_are_drawn_by_weight_and_stay_together():
     pairs = make_pairs([10.0, 20.0, 40.0], [7.0, 5.0, 3.0], [1.0, 0.0, 3.0])
     one = np.array([1.0])
     models = Models(one, one, one, one, one, one, one, 0 * one, 0 * one, one)
-    paths = query_paths(KEY, *make_laws(latency="mean"), models, 1, 1, 20_000, pairs)
+    paths = made(make_laws(latency="mean"), models, 1, 1, 20_000, pairs)
     drawn, counts = np.unique(
         np.stack([paths.cost[0, :, 0], paths.time[0, 0, :, 0]]), axis=1, return_counts=True
     )
@@ -111,12 +117,12 @@ def test_bad_numbers(reference_models):
     laws, models = make_laws(), reference_models.models
     for name, k, P, trials in (("k_max", 0, 1, 9), ("parallel", 3, [2, 0], 9), ("trials", 3, 1, 0)):
         with pytest.raises(InputError, match=f"`{name}` must be whole numbers of at least 1"):
-            query_paths(KEY, *laws, models, k, P, trials)
+            made(laws, models, k, P, trials)
     with pytest.raises(InputError, match="whole"):
-        query_paths(KEY, *laws, models, 3, 1.5, 9)
+        made(laws, models, 3, 1.5, 9)
     uneven = models._replace(accuracy=models.accuracy[:4])
     with pytest.raises(InputError, match="`models` must be arrays of one length"):
-        query_paths(KEY, *laws, uneven, 3, 1, 9)
+        made(laws, uneven, 3, 1, 9)
     beta = make_laws(accuracy="beta")
     with pytest.raises(InputError, match="accuracy"):
-        query_paths(KEY, *beta, models._replace(accuracy=models.accuracy * 0.0), 3, 1, 9)
+        made(beta, models._replace(accuracy=models.accuracy * 0.0), 3, 1, 9)

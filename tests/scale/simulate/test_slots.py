@@ -24,14 +24,14 @@ def seconds():
 def completed(latency, seconds, parallel=PARALLEL):
     """[p, K, N]."""
     laws, numbers = make_laws(latency=latency, contention=CONTENTION)
-    slots = np.array(parallel)
+    slots = jnp.array(parallel, jnp.int32)
 
     @jit
     def run(seconds):
         def step(state, given):
             return next_pass(laws, numbers, slots, state, *given)
 
-        begin = no_passes(laws, slots, min(K, slots.max()), (N,))
+        begin = no_passes(laws, slots, min(K, max(parallel)), (N,))
         return jax.lax.scan(step, begin, (jnp.arange(K), seconds))[1]
 
     with jax.enable_x64(True):
