@@ -10,7 +10,7 @@ import numpy as np
 from lpo.errors import InputError
 from lpo.scale.accuracy import accuracy_moments, check_beta
 from lpo.scale.latency import time_moments
-from lpo.scale.laws import LawNumbers, Laws, Rule
+from lpo.scale.laws import Latency, LawNumbers, Laws, Rule
 from lpo.scale.models import Models
 from lpo.scale.passes import Pairs, pass_moments
 
@@ -57,15 +57,15 @@ def slopes(
 ) -> Sensitivities:
     """Return means and standard deviations of k passes on P slots and all their derivatives.
 
-    By reverse differentiation of the exact functions (`exact_curves`), for all models at once.
+    By forward differentiation of the exact functions (`exact_curves`), for all models at once.
 
     **Arguments:**
 
     - `models`: leaves [m]. `pairs`: observed lengths in place of normal ones, on which the lengths
       of the models then have no influence.
     - `k`: passes, whole numbers of at least 1, [m] or one for all models.
-    - `parallel`: P, one number. Programs are compiled for P (but for the latency `mean`) and, for
-      rules that count votes, for the largest k.
+    - `parallel`: P, one number. Programs are compiled for P and, for rules that count votes, for
+      the largest k.
 
     Derivatives in what the laws do not use are 0, but that in the correlation is NaN where passes
     are independent by assumption (`Laws.correlated`): it is not 0 in truth. At the ends of what a
@@ -95,13 +95,18 @@ def slopes(
         )
         values, derivatives = jax.tree.map(np.asarray, found)
         own = jax.tree.map(np.asarray, own)
-    each = Moments(*(_own(laws, Slopes(*derivative)) for derivative in derivatives))
+    each = Moments(*(_own(laws, derivative) for derivative in derivatives))
     number = Slopes(own, LawNumbers(*(np.asarray(leaf, np.float64) for leaf in numbers)))
     elastic = [_elastic(value, slope, number) for value, slope in zip(values, each, strict=True)]
     return Sensitivities(values, each, Moments(*elastic))
 
 
-@partial(jax.jit, static_argnums=(0, 1, 2))
+_LENGTHS = ("prompt", "prompt_sd", "output", "output_sd")
+_QUICK: Any = {"xla_backend_optimization_level": 0, "xla_cpu_use_fusion_emitters": False}
+"""Of XLA: derivatives take tens of milliseconds either way, compiling for them a third as long."""
+
+
+@partial(jax.jit, static_argnums=(0, 1, 2), compiler_options=_QUICK)
 def _slopes(
     laws: Laws,
     parallel: int,
@@ -111,24 +116,69 @@ def _slopes(
     pairs: Pairs | None,
     k: jax.Array,
 ) -> tuple[Moments, Moments]:
-    """Values [m], and for each of them the derivatives in (models, numbers)."""
+    """Values [m], and for each of them the derivatives."""
 
-    def of_one(model: Models, numbers: LawNumbers, k: jax.Array) -> tuple[Moments, Moments]:
+    def cost(model: Models, _: LawNumbers, k: jax.Array) -> tuple[Any, Any]:
         one = pass_moments(model, pairs)
-        # any k is waves of at most P passes
-        time = time_moments(
-            laws, numbers, model, pairs, k[None], jnp.array([parallel]), most=parallel
-        )
-        accuracy = accuracy_moments(laws, numbers, model, k[None], votes)
-        (mean_time, sd_time), (mean, sd) = (
-            (leaf.reshape(()) for leaf in both) for both in (time, accuracy)
-        )
-        found = Moments(k * one.cost, mean_time, mean, jnp.sqrt(k) * one.cost_sd, sd_time, sd)
-        return found, found
+        return k * one.cost, jnp.sqrt(k) * one.cost_sd
 
-    derivatives = jax.jacrev(of_one, argnums=(0, 1), has_aux=True)
-    slopes, values = jax.vmap(derivatives, in_axes=(0, None, 0))(models, numbers, k)
-    return values, slopes
+    def time(model: Models, numbers: LawNumbers, k: jax.Array) -> tuple[Any, Any]:
+        # no wave has more than P passes, whatever k is
+        slots = jnp.array([parallel])
+        return time_moments(laws, numbers, model, pairs, k[None], slots, most=parallel)
+
+    def accuracy(model: Models, numbers: LawNumbers, k: jax.Array) -> tuple[Any, Any]:
+        return accuracy_moments(laws, numbers, model, k[None], votes)
+
+    def of_one(model: Models, k: jax.Array) -> tuple[tuple[Any, Any], ...]:
+        own = () if pairs is not None else _LENGTHS
+        contention = ("contention",) if laws.latency == Latency.CONTENDED else ()
+        return (
+            _differentiated(cost, (*own, "input_price", "output_price"), model, numbers, k),
+            _differentiated(time, (*own, "input_s", "output_s", *contention), model, numbers, k),
+            _differentiated(accuracy, _of_accuracy(laws), model, numbers, k),
+        )
+
+    found = jax.vmap(of_one)(models, k)
+    return tuple(
+        Moments(*(mean for mean, _ in each), *(sd for _, sd in each))
+        for each in ([values for values, _ in found], [slopes for _, slopes in found])
+    )
+
+
+def _of_accuracy(laws: Laws) -> tuple[str, ...]:
+    """What the accuracy depends on."""
+    names = ["accuracy", "accuracy_sd"] if laws.varied or not laws.rule.votes else ["accuracy"]
+    names += ["correlation"] * laws.correlated
+    names += ["verifier_sd"] * (laws.rule == Rule.VERIFIER)
+    names += ["right_weight", "wrong_weight"] * (laws.rule == Rule.WEIGHTED)
+    return tuple(names)
+
+
+def _differentiated(
+    of: Any, names: tuple[str, ...], model: Models, numbers: LawNumbers, k: jax.Array
+) -> tuple[tuple[Any, Any], tuple[Slopes, Slopes]]:
+    """Mean and standard deviation of one model, and the derivatives of both: forward, in the
+    numbers that count alone, 0 in all others."""
+    counted = model._asdict() | numbers._asdict()
+
+    def at(moved: dict[str, Any]) -> tuple[tuple[Any, Any], tuple[Any, Any]]:
+        all_of = counted | moved
+        here = Models(*(all_of[name] for name in Models._fields))
+        shared = LawNumbers(*(all_of[name] for name in LawNumbers._fields))
+        mean, sd = (leaf.reshape(()) for leaf in of(here, shared, k))
+        return (mean, sd), (mean, sd)
+
+    derivatives, values = jax.jacfwd(at, has_aux=True)({name: counted[name] for name in names})
+    none = jnp.zeros_like(k, jnp.float64)
+    slopes = [
+        Slopes(
+            Models(*(own.get(name, none) for name in Models._fields)),
+            LawNumbers(*(own.get(name, none) for name in LawNumbers._fields)),
+        )
+        for own in derivatives
+    ]
+    return values, (slopes[0], slopes[1])
 
 
 def _own(laws: Laws, slope: Slopes) -> Slopes:

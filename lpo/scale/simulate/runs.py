@@ -102,6 +102,9 @@ def whole(name: str, given: Any, least: int) -> np.ndarray:
     """Return numbers as int32 [n]; raises InputError unless they are whole and at least `least`."""
     numbers = np.atleast_1d(np.asarray(given))
     good = numbers.ndim == 1 and numbers.size > 0 and numbers.dtype.kind in "iuf"
-    if not good or not ((numbers >= least) & (numbers <= _MOST) & (numbers % 1 == 0)).all():
+    if good:
+        inside = (numbers >= least) & (numbers <= _MOST)
+        good = bool((inside & (numbers == np.floor(numbers))).all())
+    if not good:
         raise InputError(f"`{name}` must be whole numbers of at least {least}, got {given}.")
     return numbers.astype(np.int32)
