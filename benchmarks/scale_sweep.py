@@ -23,8 +23,8 @@ from scale_exact import SCENARIOS, SLOTS, reference
 from lpo.scale.curves import Curves
 from lpo.scale.laws import make_laws
 from lpo.scale.models import Models
-from lpo.scale.simulate import simulate
-from lpo.scale.simulate.simulation import GROUP
+from lpo.scale.monte_carlo import simulate
+from lpo.scale.monte_carlo.simulation import GROUP
 
 EVERY = 8  # of the k that the peer runs
 MODEL = 5

@@ -15,4 +15,4 @@ from lpo.scale.models import Models as Models
 from lpo.scale.models import ModelSet as ModelSet
 from lpo.scale.models import chosen as chosen
 from lpo.scale.models import make_models as make_models
-from lpo.scale.simulate import simulate as simulate
+from lpo.scale.monte_carlo import simulate as simulate

@@ -10,6 +10,7 @@ import numpy as np
 
 _BATCH = 2**13  # mixes at once: with 600 nodes 40 MB
 _ROUNDING = 1e-14  # of accuracies
+_EQUALS = 64
 _WHOLE = 1e-9  # of passes: 3 of $0.1 fit into $0.3
 _LEAST = -700.0  # numbers that underflow take ten times as long
 
@@ -27,6 +28,12 @@ def loss(nodes: Nodes, mixes: np.ndarray) -> np.ndarray:
     power = mixes.astype(np.float64) @ nodes.log_cdf
     np.maximum(power, _LEAST, out=power)
     return np.exp(power, out=power) @ nodes.weight
+
+
+def loss_of_many(nodes: Nodes, mixes: np.ndarray) -> np.ndarray:
+    """Return `loss` of any number of mixes, in batches."""
+    parts = np.array_split(mixes, -(-len(mixes) // _BATCH))
+    return np.concatenate([loss(nodes, part) for part in parts])
 
 
 def every_mix(use: np.ndarray, most: int) -> np.ndarray | None:
@@ -86,10 +93,32 @@ def _neighbours(use: np.ndarray, passes: np.ndarray) -> np.ndarray:
     return np.concatenate(found)
 
 
+def sparing(nodes: Nodes, use: np.ndarray, mixes: np.ndarray) -> np.ndarray:
+    """Return the most accurate of mixes [B, m] without the passes that add nothing to it; of equals
+    the one that then uses least.
+
+    What adds at most 1e-14 to the accuracy adds nothing. Of equals, the `_EQUALS` that use least to
+    begin with are looked at.
+    """
+    lost = loss_of_many(nodes, mixes)
+    enough = lost.min() + _ROUNDING
+    equals = mixes[lost <= enough]
+    equals = equals[np.argsort((equals @ use).sum(1), kind="stable")[:_EQUALS]]
+    for model in np.argsort(-use.sum(1), kind="stable"):  # what uses most goes first
+        few, many = np.zeros(len(equals), np.int64), equals[:, model].copy()
+        while (few < many).any():
+            middle = (few + many) // 2
+            tried = equals.copy()
+            tried[:, model] = middle
+            good = loss(nodes, tried) <= enough
+            few, many = np.where(good, few, middle + 1), np.where(good, middle, many)
+        equals[:, model] = many
+    return equals[(equals @ use).sum(1).argmin()]
+
+
 def most_accurate(nodes: Nodes, use: np.ndarray, mixes: np.ndarray) -> np.ndarray:
     """Return the most accurate of mixes [B, m], of equals the one that uses least."""
-    parts = np.array_split(mixes, -(-len(mixes) // _BATCH))
-    lost = np.concatenate([loss(nodes, part) for part in parts])
+    lost = loss_of_many(nodes, mixes)
     equals = mixes[lost <= lost.min() + _ROUNDING]
     return equals[(equals @ use).sum(1).argmin()]
 

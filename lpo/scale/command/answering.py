@@ -34,7 +34,6 @@ _SHOWN = {
     "cost_per_pass_usd": "$ a pass",
     "time_per_pass_s": "s a pass",
     "cube": "cube",
-    "utopia_distance": "to utopia",
 }
 """Columns on the terminal, and what they are called there."""
 
@@ -51,7 +50,8 @@ def answer(cfg: ScaleConfig, asked: Question) -> Findings:
             "The choice among all models",
             "By each method, over models, passes and slots together. accuracy_sd, cost_sd, "
             "time_sd: of a single query. cube: the volume of the box between the choice and the "
-            "limits; utopia_distance: from (0, 0, 1) in shares of the budgets.",
+            "limits; utopia_distance: from (0, 0, 1) in shares of the budgets. cost_usd "
+            "holds the price of slots (slot_price), which the tables for each model leave out.",
             together,
         ),
         "selections": ResultTable(
@@ -63,7 +63,7 @@ def answer(cfg: ScaleConfig, asked: Question) -> Findings:
         "front": ResultTable(
             "Efficient points",
             "Of all models, passes and slots that keep the limits: no other costs less, is faster "
-            "and better. One model alone is efficient at every k.",
+            "and better.",
             front_table(asked, chosen),
         ),
     }
@@ -109,7 +109,7 @@ def _result(asked: Question, chosen: Chosen, together: pd.DataFrame) -> str:
     """What is closest to utopia in the first scenario."""
     row: Any = together.iloc[METHODS.index("utopia")]
     name = asked.scenarios[0]
-    if not row.feasible:
+    if row.k < 0:
         return f"{name}: no model keeps the limits"
     return (
         f"{name}: closest to utopia is {row.model} with {row.k} passes on {row.parallel} slots: "
@@ -125,7 +125,7 @@ def _metrics(asked: Question, chosen: Chosen, together: pd.DataFrame) -> dict[st
         metrics[f"models_with_a_choice/{scenario}"] = float(keeps.any(-1).sum())
     for row in together.to_dict("records"):
         for name in ("k", "accuracy", "cost_usd", "time_s"):
-            value = float(row[name]) if row["feasible"] else None
+            value = float(row[name]) if row["k"] > 0 else None
             metrics[f"{row['scenario']}/{row['method']}/{name}"] = value
     return metrics
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from lpo.errors import InputError
 from lpo.runs import check
-from lpo.scale.command.config import AZURE, ScaleConfig, ScenarioConfig
+from lpo.scale.command.config import AZURE, FeasibilityKind, RuleKind, ScaleConfig, ScenarioConfig
 
 
 def validate(cfg: ScaleConfig) -> None:
@@ -24,12 +24,15 @@ def validate(cfg: ScaleConfig) -> None:
     check(cfg, "slot_price", lambda price: 0 <= price < math.inf, ">= 0 and finite")
     check(cfg, "most_parallel", lambda p: p is None or p >= min(cfg.parallel), _least(cfg))
     check(cfg, "lengths.most", lambda most: most >= 1, ">= 1")
-    for key in ("queries_per_s", "gpu_hour_usd", "seconds"):
-        check(cfg, f"cluster.{key}", lambda value: 0 < value < math.inf, "> 0 and finite")
-    check(cfg, "cluster.gpus", lambda gpus: gpus >= 1, ">= 1")
     check(cfg, "scenario", bool, "at least one scenario")
     for name, limits in cfg.scenario.items():
         _check_limits(f"scenario.{name}", limits)
+    if cfg.feasibility is FeasibilityKind.chance:
+        check(cfg, "slot_price", lambda price: price == 0, "0 (with feasibility=chance)")
+        check(cfg, "bootstrap", lambda draws: draws == 0, "0 (with feasibility=chance)")
+    if cfg.aggregate.rule in (RuleKind.majority, RuleKind.weighted):
+        check(cfg, "k_max", lambda k: k <= 1000, f"up to 1000 (with {cfg.aggregate.rule.name})")
+    check(cfg, "aggregate.wrong_answers", lambda wrong: 1 <= wrong <= 100, "from 1 to 100")
     _check_files(cfg)
 
 

@@ -81,7 +81,7 @@ def selection_table(asked: Question, curves: Curves, chosen: Chosen) -> pd.DataF
     """One row a model, scenario, number of slots and method; k = -1 where nothing was chosen."""
     s, m, p = chosen.missing.at.shape
     scenario, model, slots = np.indices((s, m, p))
-    tables = []
+    keeps, tables = np.asarray(chosen.feasible.any(-1)), []
     for rank, (method, one) in enumerate(zip(METHODS, chosen.selections, strict=True)):
         found = choices(curves, asked.limits, places(one.at))
         table = pd.DataFrame(
@@ -89,7 +89,7 @@ def selection_table(asked: Question, curves: Curves, chosen: Chosen) -> pd.DataF
                 "model": np.array(asked.models.names)[model.ravel()],
                 "scenario": np.array(asked.scenarios)[scenario.ravel()],
                 "method": method,
-                **_columns(asked, chosen, points_of(curves), places(one.at), found),
+                **_columns(asked, chosen, points_of(curves), places(one.at), found, keeps),
                 "hypervolume": chosen.hypervolume.ravel(),
                 "note": _reasons(asked, chosen, np.asarray(one.at)),
             }
@@ -107,7 +107,8 @@ def joint_table(asked: Question, chosen: Chosen) -> pd.DataFrame:
     choice = choices(found.curves, asked.limits, found.place)
     names = np.array([*asked.models.names, "–"])
     s, methods = found.place.k.shape
-    columns = _columns(asked, chosen, points_of(found.curves), found.place, choice)
+    keeps = np.asarray(found.feasible.any((1, 2, 3)))[:, None]
+    columns = _columns(asked, chosen, points_of(found.curves), found.place, choice, keeps)
     return pd.DataFrame(
         {
             "scenario": np.repeat(asked.scenarios, methods),
@@ -140,9 +141,14 @@ def front_table(asked: Question, chosen: Chosen) -> pd.DataFrame:
 
 
 def _columns(
-    asked: Question, chosen: Chosen, points: Points, place: Place, found: Choice
+    asked: Question,
+    chosen: Chosen,
+    points: Points,
+    place: Place,
+    found: Choice,
+    keeps: np.ndarray,
 ) -> dict[str, Any]:
-    """What is known of choices [s, ...], in rows."""
+    """What is known of choices [s, ...], in rows; keeps: whether anything keeps the limits."""
     none = np.asarray(place.k) < 0
     bounds = Limits(*(np.reshape(limit, (-1,) + (1,) * (none.ndim - 1)) for limit in asked.limits))
     scenario = np.indices(none.shape)[0]
@@ -159,7 +165,7 @@ def _columns(
         "cost_usd": found.cost.mean,
         "time_s": found.time.mean,
         "accuracy": found.accuracy.mean,
-        "feasible": ~none,
+        "feasible": np.broadcast_to(keeps, none.shape),
         "cost_sd": found.cost.sd,
         "time_sd": found.time.sd,
         "accuracy_sd": found.accuracy.sd,

@@ -16,7 +16,7 @@ LawKind = Enum("LawKind", ["clipped_normal", "truncated_normal", "beta"])
 FeasibilityKind = Enum("FeasibilityKind", ["mean", "chance"])
 AxesKind = Enum("AxesKind", ["range", "budget"])
 CubeKind = Enum("CubeKind", ["accuracy", "feasible"])
-AnalysisKind = Enum("AnalysisKind", ["rules", "mixed", "sensitivity", "under_load"])
+AnalysisKind = Enum("AnalysisKind", ["rules", "mixed", "sensitivity"])
 
 ALL = "all"
 AZURE = "azure"
@@ -81,18 +81,6 @@ class ScaleAnalysisConfig:
 
 
 @dataclass
-class ClusterConfig:
-    """The cluster on which passes are served."""
-
-    queries_per_s: float = 2.0
-    gpus: int = 40
-    gpu_hour_usd: float = 2.0
-    policy: str = "credit_gate"
-    hardware: str = "a100_llama_3_8b_tp1"
-    seconds: float = 60.0
-
-
-@dataclass
 class ScaleConfig(CommandConfig):
     """Everything `python -m lpo.scale` can be told; conf/scale.yaml says what each key is."""
 
@@ -119,4 +107,3 @@ class ScaleConfig(CommandConfig):
     most_parallel: int | None = None
     bootstrap: int = 0
     analysis: ScaleAnalysisConfig = field(default_factory=ScaleAnalysisConfig)
-    cluster: ClusterConfig = field(default_factory=ClusterConfig)

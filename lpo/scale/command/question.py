@@ -81,8 +81,9 @@ def _models(cfg: ScaleConfig) -> ModelSet:
         given = {name: asdict(model) for name, model in cfg.models.items()}
         every = models_of({name: {f: one[f] for f in FIELDS} for name, one in given.items()})
     names = every.names if cfg.model == ALL else cfg.model
-    names = [names] if isinstance(names, str) else list(names)
-    if not names or len(set(names)) < len(names):
+    names = [names] if isinstance(names, str) else names
+    good = isinstance(names, list | tuple) and all(isinstance(name, str) for name in names)
+    if not good or not names or len(set(names)) < len(names):
         raise InputError(f"model: {cfg.model} given; allowed: {ALL}, or names, each once")
     return chosen(every, names)
 

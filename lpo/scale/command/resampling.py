@@ -1,19 +1,21 @@
 """How sure the choice is: made again on resampled queries."""
 
 import jax
+import numpy as np
 import pandas as pd
 
 from lpo.runs import ResultTable
 from lpo.scale.command.choosing import METHODS, Chosen
 from lpo.scale.command.config import ScaleConfig
 from lpo.scale.command.question import Question
+from lpo.scale.monte_carlo import query_paths, resampled_means
 from lpo.scale.select import chosen_k_bootstrap
-from lpo.scale.simulate import query_paths, resampled_means
 
 
 def resampled_table(cfg: ScaleConfig, asked: Question, chosen: Chosen) -> ResultTable:
     """One row a scenario, model, number of slots and method: the most frequent k."""
-    drawing, resampling = jax.random.split(jax.random.key(cfg.seed))
+    drawing = jax.random.key(cfg.seed)  # the queries of the curves (`sweep`)
+    resampling = jax.random.fold_in(drawing, 1)
     paths = query_paths(
         drawing,
         asked.laws,
@@ -26,16 +28,22 @@ def resampled_table(cfg: ScaleConfig, asked: Question, chosen: Chosen) -> Result
     )
     means = resampled_means(resampling, paths, cfg.bootstrap)
     found = chosen_k_bootstrap(chosen.options, means, asked.limits, chosen.allowed, asked.k)
+    chosen_at = np.stack([one.at for one in chosen.selections], -1)
     index = pd.MultiIndex.from_product(
         [asked.scenarios, asked.models.names, asked.parallel, METHODS],
         names=["scenario", "model", "parallel", "method"],
     )
     table = pd.DataFrame(
-        {"modal_k": found.modal.ravel(), "frequency": found.frequency.ravel()}, index=index
+        {
+            "k": np.where(chosen_at < 0, -1, asked.k[chosen_at]).ravel(),
+            "modal_k": found.modal.ravel(),
+            "frequency": found.frequency.ravel(),
+        },
+        index=index,
     )
     return ResultTable(
         "The choice on resampled queries",
         f"{cfg.bootstrap} resamples of {cfg.trials} simulated queries, the limits kept in the "
-        "mean: the most frequent k and its share of the resamples.",
+        "mean: k of the run, the most frequent k and its share of the resamples.",
         table.reset_index(),
     )

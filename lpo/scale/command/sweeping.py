@@ -9,7 +9,7 @@ from lpo.scale.command.question import Question
 from lpo.scale.curves import Curves
 from lpo.scale.exact import exact_curves
 from lpo.scale.laws import Latency
-from lpo.scale.simulate import simulate
+from lpo.scale.monte_carlo import simulate
 
 
 class Swept(NamedTuple):

@@ -38,7 +38,7 @@ def chosen_k_bootstrap(
     **Arguments:**
 
     - `means`: with cost, time and accuracy [draws, m, p, K], such as
-      `lpo.scale.simulate.resampled_means` returns.
+      `lpo.scale.monte_carlo.resampled_means` returns.
     - `limits`: [s]. `allowed`: bool [p, K]. `k`: [K].
     - `feasible`: bool [draws, s, m, p, K] in place of what keeps the limits in the mean.
 

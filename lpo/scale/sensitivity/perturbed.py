@@ -6,11 +6,10 @@ import numpy as np
 
 from lpo.errors import InputError
 from lpo.scale.curves import Limits
-from lpo.scale.laws import AccuracyLaw, Latency, LawNumbers, Laws, Rule
+from lpo.scale.laws import AccuracyLaw, LawNumbers, Laws
 from lpo.scale.models import Models
 from lpo.scale.passes import Pairs
-
-LIMITS = ("cost_limit", "time_limit", "accuracy_limit")
+from lpo.scale.sensitivity.parameters import LIMITS, used_parameters
 
 
 class Inputs(NamedTuple):
@@ -24,11 +23,12 @@ class Inputs(NamedTuple):
 class Perturbed(NamedTuple):
     """Of n parameters: names, of fields of `Models` and `LawNumbers`, and `LIMITS`.
 
-    low, high: the inputs with one of them changed, n each. given [n, s, m]: their values. changed
-    [n, 2, s, m]: what they became, low first.
+    inputs: as given, in full shapes. low, high: with one of them changed, n each. given [n, s, m]:
+    their values. changed [n, 2, s, m]: what they became, low first.
     """
 
     names: tuple[str, ...]
+    inputs: Inputs
     low: list[Inputs]
     high: list[Inputs]
     given: np.ndarray
@@ -78,33 +78,15 @@ def perturbed(
         return np.broadcast_to(np.asarray(number, np.float64), (s, m))
 
     low, high = both
-    each = [
-        [value(name, of) for of in pair] for name, *pair in zip(names, low, high, strict=True)
-    ]
+    each = [[value(name, of) for of in pair] for name, *pair in zip(names, low, high, strict=True)]
     return Perturbed(
         names,
+        inputs,
         low,
         high,
         given=np.array([value(name, inputs) for name in names]),
         changed=np.array(each),
     )
-
-
-def used_parameters(laws: Laws, pairs: Pairs | None = None) -> tuple[str, ...]:
-    """Return the names of what choices under these laws depend on, limits last."""
-    scored = laws.varied or not laws.rule.votes
-    names = ["accuracy", *["accuracy_sd"] * scored]
-    if pairs is None:
-        names += ["prompt", "prompt_sd", "output", "output_sd"]
-    names += ["input_price", "output_price", "input_s", "output_s"]
-    if laws.latency == Latency.MEAN:
-        # without a longest pass the spread of lengths counts for nothing but by their clips
-        names = [name for name in names if name not in ("prompt_sd", "output_sd")]
-    names += ["correlation"] * laws.correlated
-    names += ["contention"] * (laws.latency == Latency.CONTENDED)
-    names += ["verifier_sd"] * (laws.rule == Rule.VERIFIER)
-    names += ["right_weight", "wrong_weight"] * (laws.rule == Rule.WEIGHTED)
-    return (*names, *LIMITS)
 
 
 def _parts(inputs: Inputs) -> dict[str, Any]:

@@ -9,10 +9,15 @@ import numpy as np
 
 from lpo.errors import InputError
 from lpo.scale.accuracy import accuracy_moments, check_beta
-from lpo.scale.latency import time_moments
-from lpo.scale.laws import Latency, LawNumbers, Laws, Rule
+from lpo.scale.latency import largest_wave, time_moments
+from lpo.scale.laws import LawNumbers, Laws, Rule
 from lpo.scale.models import Models
 from lpo.scale.passes import Pairs, pass_moments
+from lpo.scale.sensitivity.parameters import (
+    accuracy_parameters,
+    cost_parameters,
+    time_parameters,
+)
 
 
 class Moments(NamedTuple):
@@ -64,11 +69,11 @@ def slopes(
     - `models`: leaves [m]. `pairs`: observed lengths in place of normal ones, on which the lengths
       of the models then have no influence.
     - `k`: passes, whole numbers of at least 1, [m] or one for all models.
-    - `parallel`: P, one number. Programs are compiled for P and, for rules that count votes, for
-      the largest k.
+    - `parallel`: P, one number. Programs are compiled for the largest wave, min(P, max k), and,
+      for rules that count votes, for the largest k.
 
-    Derivatives in what the laws do not use are 0, but that in the correlation is NaN where passes
-    are independent by assumption (`Laws.correlated`): it is not 0 in truth. At the ends of what a
+    Derivatives in what the laws do not use are 0, but those of accuracy in the correlation are NaN
+    where passes are independent by assumption (`Laws.correlated`): in truth they are not 0. At the ends of what a
     number may be, such as a standard deviation of 0, derivatives are one-sided or 0. NumPy float64.
 
     **Raises:** InputError on k or P that are no whole numbers of at least 1, and as `exact_curves`.
@@ -86,22 +91,25 @@ def slopes(
         own = Models(*(jnp.broadcast_to(leaf, m) for leaf in given[1]))
         found = _slopes(
             laws,
-            int(parallel),
+            largest_wave(passes, parallel),
             votes,
             given[0],
             own,
             given[2],
             jnp.broadcast_to(jnp.asarray(passes), m),
+            jnp.asarray(int(parallel)),
         )
         values, derivatives = jax.tree.map(np.asarray, found)
         own = jax.tree.map(np.asarray, own)
-    each = Moments(*(_own(laws, derivative) for derivative in derivatives))
+    each = derivatives._replace(
+        accuracy=_known(laws, derivatives.accuracy),
+        accuracy_sd=_known(laws, derivatives.accuracy_sd),
+    )
     number = Slopes(own, LawNumbers(*(np.asarray(leaf, np.float64) for leaf in numbers)))
     elastic = [_elastic(value, slope, number) for value, slope in zip(values, each, strict=True)]
     return Sensitivities(values, each, Moments(*elastic))
 
 
-_LENGTHS = ("prompt", "prompt_sd", "output", "output_sd")
 _QUICK: Any = {"xla_backend_optimization_level": 0, "xla_cpu_use_fusion_emitters": False}
 """Of XLA: derivatives take tens of milliseconds either way, compiling for them a third as long."""
 
@@ -109,12 +117,13 @@ _QUICK: Any = {"xla_backend_optimization_level": 0, "xla_cpu_use_fusion_emitters
 @partial(jax.jit, static_argnums=(0, 1, 2), compiler_options=_QUICK)
 def _slopes(
     laws: Laws,
-    parallel: int,
+    most: int,
     votes: int | None,
     numbers: LawNumbers,
     models: Models,
     pairs: Pairs | None,
     k: jax.Array,
+    parallel: jax.Array,
 ) -> tuple[Moments, Moments]:
     """Values [m], and for each of them the derivatives."""
 
@@ -123,36 +132,25 @@ def _slopes(
         return k * one.cost, jnp.sqrt(k) * one.cost_sd
 
     def time(model: Models, numbers: LawNumbers, k: jax.Array) -> tuple[Any, Any]:
-        # no wave has more than P passes, whatever k is
-        slots = jnp.array([parallel])
-        return time_moments(laws, numbers, model, pairs, k[None], slots, most=parallel)
+        return time_moments(laws, numbers, model, pairs, k[None], parallel[None], most=most)
 
     def accuracy(model: Models, numbers: LawNumbers, k: jax.Array) -> tuple[Any, Any]:
         return accuracy_moments(laws, numbers, model, k[None], votes)
 
     def of_one(model: Models, k: jax.Array) -> tuple[tuple[Any, Any], ...]:
-        own = () if pairs is not None else _LENGTHS
-        contention = ("contention",) if laws.latency == Latency.CONTENDED else ()
+        time_of = time_parameters(laws, pairs)
         return (
-            _differentiated(cost, (*own, "input_price", "output_price"), model, numbers, k),
-            _differentiated(time, (*own, "input_s", "output_s", *contention), model, numbers, k),
-            _differentiated(accuracy, _of_accuracy(laws), model, numbers, k),
+            _differentiated(cost, cost_parameters(pairs), model, numbers, k),
+            _differentiated(time, time_of, model, numbers, k),
+            _differentiated(accuracy, accuracy_parameters(laws), model, numbers, k),
         )
 
     found = jax.vmap(of_one)(models, k)
-    return tuple(
-        Moments(*(mean for mean, _ in each), *(sd for _, sd in each))
-        for each in ([values for values, _ in found], [slopes for _, slopes in found])
-    )
 
+    def ordered(each: Any) -> Moments:
+        return Moments(*(mean for mean, _ in each), *(sd for _, sd in each))
 
-def _of_accuracy(laws: Laws) -> tuple[str, ...]:
-    """What the accuracy depends on."""
-    names = ["accuracy", "accuracy_sd"] if laws.varied or not laws.rule.votes else ["accuracy"]
-    names += ["correlation"] * laws.correlated
-    names += ["verifier_sd"] * (laws.rule == Rule.VERIFIER)
-    names += ["right_weight", "wrong_weight"] * (laws.rule == Rule.WEIGHTED)
-    return tuple(names)
+    return ordered([values for values, _ in found]), ordered([slopes for _, slopes in found])
 
 
 def _differentiated(
@@ -181,7 +179,7 @@ def _differentiated(
     return values, (slopes[0], slopes[1])
 
 
-def _own(laws: Laws, slope: Slopes) -> Slopes:
+def _known(laws: Laws, slope: Slopes) -> Slopes:
     if laws.correlated:
         return slope
     unknown = np.full_like(slope.numbers.correlation, np.nan)

@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from lpo.scale.curves import Curves, Limits
+from lpo.scale.curves import Limits
 from lpo.scale.exact import exact_curves
 from lpo.scale.laws import LawNumbers, Laws
 from lpo.scale.models import Models
@@ -16,28 +16,32 @@ from lpo.scale.sensitivity.chosen import (
     chosen_for_each,
     stacked,
 )
+from lpo.scale.sensitivity.parameters import LIMITS
 from lpo.scale.sensitivity.perturbed import Inputs, perturbed
+
+
+class Moves(NamedTuple):
+    """base: what is chosen without a change, `Chosen` of [...]. moved: with a parameter lower and
+    higher, [n, 2, ...]. elasticity [n, ...]: of the chosen k, as `arc_elasticity`."""
+
+    base: Chosen
+    moved: Chosen
+    elasticity: np.ndarray
 
 
 class Tornado(NamedTuple):
     """Of n parameters, one changed at a time.
 
-    names: as of `Perturbed`. given [n, s, m], changed [n, 2, s, m]: their values, low first, where
-    a range may have stopped them. base: what is chosen without a change, [s, m, p, 5]. moved: with
-    it, [n, 2, s, m, p, 5]. elasticity [n, s, m, p, 5]: of the chosen k. base_joint, moved_joint,
-    elasticity_joint: the same of the choice among all models, without the axes m and p; the
-    elasticity is to the mean change of the models' parameters.
+    names: as of `Perturbed`. given [n, s, m], changed [n, 2, s, m]: their values, the lower ones
+    first; a range may have stopped them. each: choices of every model, [s, m, p, 5]. among_all:
+    choices over all models and slots together, [s, 5].
     """
 
     names: tuple[str, ...]
     given: np.ndarray
     changed: np.ndarray
-    base: Chosen
-    moved: Chosen
-    elasticity: np.ndarray
-    base_joint: Chosen
-    moved_joint: Chosen
-    elasticity_joint: np.ndarray
+    each: Moves
+    among_all: Moves
 
 
 def tornado(
@@ -58,56 +62,49 @@ def tornado(
     """Return what each method chooses with every parameter x (1 - change) and x (1 + change).
 
     One at a time, all others as they are (Eschenbach, "Spiderplots versus tornado diagrams for
-    sensitivity analysis", 1992), on exact curves and limits kept in the mean. Every case is a call
-    of the same compiled programs.
+    sensitivity analysis", 1992), on exact curves and limits kept in the mean. Parameters stay in
+    their ranges, as `perturbed` says. Every case is a call of the same compiled programs.
 
     **Arguments:**
 
     - `models`: leaves [m]. `k` [K], `parallel` [p]: as `exact_curves`. `limits`: [s].
     - `allowed`: bool [p, K]. `slot_price`: of the choice among all models, as `joint`.
-    - `model`: the only one whose numbers change; None: those of all models together, by which each
-      model's own choice is the same.
+    - `model`: the one whose numbers change, by its place; None: those of all models together, with
+      which each model's own choice is the same as with its own alone.
 
     **Raises:** InputError as `perturbed` and `exact_curves`.
     """
-    given = Inputs(models, numbers, limits)
-    cases = perturbed(laws, given, change, pairs=pairs, model=model)
+    cases = perturbed(laws, Inputs(models, numbers, limits), change, pairs=pairs, model=model)
+    start = exact_curves(laws, numbers, models, k, parallel, pairs)
 
-    def curves_of(one: Inputs) -> Curves:
-        return exact_curves(laws, one.numbers, one.models, k, parallel, pairs)
+    def choose(name: str, one: Inputs) -> tuple[Chosen, Chosen]:
+        curves = start
+        if name not in LIMITS:
+            curves = exact_curves(laws, one.numbers, one.models, k, parallel, pairs)
+        each = chosen_for_each(options, curves, one.limits, allowed)
+        return each, chosen_among_all(options, curves, one.limits, allowed, slot_price)
 
-    start = curves_of(given)
-    each, among = [], []
-    for one in (given, *cases.low, *cases.high):
-        same = one.models is cases.low[-1].models and one.numbers is numbers
-        curves = start if same else curves_of(one)
-        each.append(chosen_for_each(options, curves, one.limits, allowed))
-        among.append(chosen_among_all(options, curves, one.limits, allowed, slot_price))
-
-    n = len(cases.names)
-    moved, moved_joint = (
-        stacked([stacked([low, high]) for low, high in zip(of[1 : n + 1], of[n + 1 :], strict=True)])
-        for of in (each, among)
-    )
-    wide = cases.changed[..., None, None]
-    mean = cases.changed.mean(-1)[..., None]
+    base = choose(LIMITS[0], cases.inputs)
+    sides = [
+        [choose(name, one) for one in pair]
+        for name, *pair in zip(cases.names, cases.low, cases.high, strict=True)
+    ]
+    moved = [stacked([stacked([side[i] for side in pair]) for pair in sides]) for i in (0, 1)]
+    parameter = cases.changed[..., None, None]
+    of_all = cases.changed[..., slice(None) if model is None else [model]].mean(-1, keepdims=True)
     return Tornado(
         cases.names,
         cases.given,
         cases.changed,
-        each[0],
-        moved,
-        arc_elasticity(moved.k, wide),
-        among[0],
-        moved_joint,
-        arc_elasticity(moved_joint.k, mean),
+        Moves(base[0], moved[0], arc_elasticity(moved[0].k, parameter)),
+        Moves(base[1], moved[1], arc_elasticity(moved[1].k, of_all)),
     )
 
 
 def arc_elasticity(k: np.ndarray, parameter: np.ndarray) -> np.ndarray:
-    """Return relative change of k over that of a parameter, [n, ...] of sides [n, 2, ...].
+    """Return the relative change of k over that of a parameter, [n, ...] of both sides [n, 2, ...].
 
-    Both relative to the middle of the two sides (Allen and Lerner, "The concept of arc elasticity
+    Each relative to the middle between the sides (Allen and Lerner, "The concept of arc elasticity
     of demand", 1934). NaN where a side has no choice (k = -1) or the parameter did not move.
     """
 

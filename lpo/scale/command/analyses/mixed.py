@@ -13,6 +13,8 @@ from lpo.scale.exact import exact_curves
 from lpo.scale.laws import Latency
 from lpo.scale.mixed import best_mix
 from lpo.scale.passes import pass_moments
+from lpo.scale.select.feasible import keeping
+from lpo.scale.select.points import points_of
 
 
 def find(cfg: ScaleConfig, asked: Question) -> Findings:
@@ -33,14 +35,12 @@ def find(cfg: ScaleConfig, asked: Question) -> Findings:
     table = pd.DataFrame(rows)
     gains = (table["accuracy"] - table["single_accuracy"]).to_numpy()
     best = int(np.nanargmax(gains)) if np.isfinite(gains).any() else 0
-    first = table.iloc[best]
     return Findings(
-        result=(
-            f"{first['scenario']}: the mix {first['mix']} reaches accuracy "
-            f"{first['accuracy']:.6g}, {first['single']} alone {first['single_accuracy']:.6g}"
-        ),
+        result=_result(table.iloc[best]),
         metrics={
-            f"{row['scenario']}/P_{row['parallel']}/{name}": float(row[name])
+            f"{row['scenario']}/P_{row['parallel']}/{name}": (
+                float(row[name]) if np.isfinite(row[name]) else None
+            )
             for row in rows
             for name in ("accuracy", "single_accuracy")
         },
@@ -49,7 +49,8 @@ def find(cfg: ScaleConfig, asked: Question) -> Findings:
                 "The most accurate mix of models",
                 "Expected best score of independent passes of several models within the budgets of "
                 "cost and time (mean latency: total time over the slots), beside that of the best "
-                "single model. exact: every mix was tried, otherwise a greedy search.",
+                f"single model with up to {cfg.k_max} passes. Those that add nothing are left out. "
+                "exact: every mix was tried, otherwise a greedy search.",
                 table,
             ),
             "passes": ResultTable("Passes of each mix", "", pd.DataFrame(mixes)),
@@ -64,11 +65,23 @@ def find(cfg: ScaleConfig, asked: Question) -> Findings:
                 "expected best score",
             )
         },
-        shown=[("the most accurate mix", table)],
+        shown=[("the most accurate mix", table[_SHOWN])],
         notes=[
             "Scores are normal numbers with a perfect selector, so that a large spread of a "
             "model's scores counts as an advantage."
         ],
+    )
+
+
+_SHOWN = ["scenario", "mix", "accuracy", "cost_usd", "time_s", "single", "single_accuracy"]
+
+
+def _result(row: pd.Series) -> str:
+    if not row["feasible"]:
+        return f"{row['scenario']}: no mix keeps the limits"
+    return (
+        f"{row['scenario']}: the mix {row['mix']} reaches accuracy {row['accuracy']:.6g}, "
+        f"{row['single']} alone {row['single_accuracy']:.6g}"
     )
 
 
@@ -84,7 +97,7 @@ def _case(asked: Question, limits: Limits, slots: int) -> tuple[dict[str, object
         [slots],
         pairs=asked.pairs,
     )
-    keeps = (alone.cost.mean <= limits.cost) & (alone.time.mean <= limits.time)
+    keeps = keeping(points_of(alone), limits._replace(accuracy=0.0))[0]
     accuracy = np.where(keeps, alone.accuracy.mean, -np.inf)[:, 0]
     model, k = np.unravel_index(accuracy.argmax(), accuracy.shape)
     found = bool(np.isfinite(accuracy[model, k]))

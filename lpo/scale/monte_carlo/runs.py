@@ -14,10 +14,10 @@ from lpo.scale.accuracy import check_beta
 from lpo.scale.curves import Limits
 from lpo.scale.laws import Latency, LawNumbers, Laws
 from lpo.scale.models import Models
+from lpo.scale.monte_carlo.answers import scores_for
+from lpo.scale.monte_carlo.chunk import Chunk, Question, Sizes, simulate_chunk
+from lpo.scale.monte_carlo.draws import BLOCK
 from lpo.scale.passes import Pairs
-from lpo.scale.simulate.answers import scores_for
-from lpo.scale.simulate.chunk import Chunk, Question, Sizes, simulate_chunk
-from lpo.scale.simulate.draws import BLOCK
 
 _CPU, _ACCELERATOR = 1, 32  # blocks: what stays in a core's cache, and what fills a device
 _MOST = 2**31 - 1

@@ -8,10 +8,9 @@ from jax import Array
 
 from lpo.scale.laws import LawNumbers, Laws
 from lpo.scale.models import Models
-from lpo.scale.passes import Pairs
-from lpo.scale.simulate.chunk import ACCURACY, COST, TIME
-from lpo.scale.simulate.draws import BLOCK
-from lpo.scale.simulate.runs import (
+from lpo.scale.monte_carlo.chunk import ACCURACY, COST, TIME
+from lpo.scale.monte_carlo.draws import BLOCK
+from lpo.scale.monte_carlo.runs import (
     Part,
     blocks_of,
     on_cores,
@@ -21,6 +20,7 @@ from lpo.scale.simulate.runs import (
     sizes_of,
     whole,
 )
+from lpo.scale.passes import Pairs
 
 
 class Paths(NamedTuple):

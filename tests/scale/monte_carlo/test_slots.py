@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from lpo.scale.laws import Latency, make_laws
-from lpo.scale.simulate.slots import next_pass, no_passes
+from lpo.scale.monte_carlo.slots import next_pass, no_passes
 from tests.quick import jit
 
 K, N = 30, 3

@@ -7,7 +7,7 @@ import numpy as np
 from jax import Array
 
 from lpo.errors import InputError
-from lpo.scale.simulate.paths import Paths
+from lpo.scale.monte_carlo.paths import Paths
 
 
 class Resampled(NamedTuple):

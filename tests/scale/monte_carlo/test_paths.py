@@ -10,8 +10,8 @@ from scipy import stats
 from lpo.errors import InputError
 from lpo.scale.laws import make_laws
 from lpo.scale.models import Models, chosen
+from lpo.scale.monte_carlo import query_paths
 from lpo.scale.passes import make_pairs
-from lpo.scale.simulate import query_paths
 
 K, M = 10, 300
 KEY = jax.random.key(1)

@@ -11,12 +11,11 @@ from lpo.errors import InputError
 from lpo.scale.curves import Curves, Estimate, Limits
 from lpo.scale.laws import LawNumbers, Laws
 from lpo.scale.models import Models
-from lpo.scale.passes import Pairs
-from lpo.scale.simulate.chunk import ACCURACY, COST, TIME, Question, Sizes
-from lpo.scale.simulate.draws import BLOCK
-from lpo.scale.simulate.moments import Moments, estimate_of, merged
-from lpo.scale.simulate.percentiles import percentiles as percentiles_of
-from lpo.scale.simulate.runs import (
+from lpo.scale.monte_carlo.chunk import ACCURACY, COST, TIME, Question, Sizes
+from lpo.scale.monte_carlo.draws import BLOCK
+from lpo.scale.monte_carlo.moments import Moments, estimate_of, merged
+from lpo.scale.monte_carlo.percentiles import percentiles as percentiles_of
+from lpo.scale.monte_carlo.runs import (
     Part,
     blocks_of,
     on_cores,
@@ -26,6 +25,7 @@ from lpo.scale.simulate.runs import (
     sizes_of,
     whole,
 )
+from lpo.scale.passes import Pairs
 
 GROUP = 2048
 """Queries that percentiles are taken of at a time; those of more are means over groups."""

@@ -10,10 +10,10 @@ from lpo.errors import InputError
 from lpo.scale.curves import Limits
 from lpo.scale.laws import make_laws
 from lpo.scale.models import Models, chosen
-from lpo.scale.simulate import query_paths, simulate
-from lpo.scale.simulate.chunk import simulate_chunk
-from lpo.scale.simulate.moments import Moments, estimate_of, merged
-from lpo.scale.simulate.simulation import GROUP
+from lpo.scale.monte_carlo import query_paths, simulate
+from lpo.scale.monte_carlo.chunk import simulate_chunk
+from lpo.scale.monte_carlo.moments import Moments, estimate_of, merged
+from lpo.scale.monte_carlo.simulation import GROUP
 
 KEY = jax.random.key(2)
 K = np.array([1, 2, 5, 9])

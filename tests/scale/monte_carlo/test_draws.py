@@ -6,7 +6,7 @@ import pytest
 from scipy import stats
 
 from lpo.scale.laws import make_laws
-from lpo.scale.simulate.draws import BLOCK, draw
+from lpo.scale.monte_carlo.draws import BLOCK, draw
 from tests.quick import jit
 
 KEY = jax.random.key(8)

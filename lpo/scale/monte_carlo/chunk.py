@@ -11,12 +11,12 @@ from lpo.scale.accuracy.score import Scores
 from lpo.scale.curves import Limits
 from lpo.scale.laws import LawNumbers, Laws
 from lpo.scale.models import Models
+from lpo.scale.monte_carlo.answers import latent_of_passes, marks_of, next_answer, no_answers
+from lpo.scale.monte_carlo.draws import BLOCK, Draws, draw
+from lpo.scale.monte_carlo.lengths import clipped_lengths, drawn_pairs
+from lpo.scale.monte_carlo.moments import mean_and_squares
+from lpo.scale.monte_carlo.slots import next_pass, no_passes
 from lpo.scale.passes import Pairs
-from lpo.scale.simulate.answers import latent_of_passes, marks_of, next_answer, no_answers
-from lpo.scale.simulate.draws import BLOCK, Draws, draw
-from lpo.scale.simulate.lengths import clipped_lengths, drawn_pairs
-from lpo.scale.simulate.moments import mean_and_squares
-from lpo.scale.simulate.slots import next_pass, no_passes
 
 _ROUNDING = 1e-6  # of a limit: what single passes in float32 may be off
 

@@ -9,8 +9,8 @@ from scipy import stats
 
 from lpo.scale.laws import make_laws
 from lpo.scale.models import Models
-from lpo.scale.simulate import query_paths
-from lpo.scale.simulate.draws import draw
+from lpo.scale.monte_carlo import query_paths
+from lpo.scale.monte_carlo.draws import draw
 from tests.quick import jit
 
 K, M = 12, 40

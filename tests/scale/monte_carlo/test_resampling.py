@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from lpo.errors import InputError
-from lpo.scale.simulate import Paths, resampled_means, trial_weights
+from lpo.scale.monte_carlo import Paths, resampled_means, trial_weights
 
 KEY = jax.random.key(4)
 DRAWS, TRIALS = 4000, 25

@@ -9,8 +9,8 @@ from scipy import integrate, special, stats
 
 from lpo.scale.exact import exact_curves
 from lpo.scale.laws import LawNumbers, Laws, make_laws
+from lpo.scale.monte_carlo import simulate
 from lpo.scale.passes import make_pairs
-from lpo.scale.simulate import simulate
 
 KEY = jax.random.key(11)
 TRIALS = 8000

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from lpo.scale.laws import LawNumbers, Laws, Rule
-from lpo.scale.simulate.weights import log_weights
+from lpo.scale.monte_carlo.weights import log_weights
 
 BLOCK = 512
 _PASSES = 8  # of a group: enough work for a key, and few numbers in vain

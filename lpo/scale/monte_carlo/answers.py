@@ -11,7 +11,7 @@ from jax.scipy.special import ndtr, ndtri
 
 from lpo.scale.accuracy.score import Scores, scores_of, standard
 from lpo.scale.laws import AccuracyLaw, LawNumbers, Laws, Rule
-from lpo.scale.simulate.draws import Draws
+from lpo.scale.monte_carlo.draws import Draws
 
 
 class Marks(NamedTuple):

@@ -1,0 +1,217 @@
+"""How the choice moves with every number: derivatives, one number at a time, other score laws."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from lpo.errors import InputError
+from lpo.runs import Findings, ResultTable
+from lpo.runs.pictures import bar_picture
+from lpo.scale.command.choosing import METHODS
+from lpo.scale.command.config import FeasibilityKind, ScaleConfig
+from lpo.scale.command.numbers_given import Allowed, numbers_or
+from lpo.scale.command.question import Question
+from lpo.scale.exact import exact_curves
+from lpo.scale.select import allowed_grid, make_options
+from lpo.scale.sensitivity import Tornado, score_laws, slopes, tornado
+
+CHANGE: Allowed = (lambda share: 0 < share < 1, "one number in (0, 1)")
+UTOPIA = METHODS.index("utopia")
+
+
+def find(cfg: ScaleConfig, asked: Question) -> Findings:
+    """Return what each number does to the choice among all models, and to that of each model."""
+    if cfg.feasibility is not FeasibilityKind.mean or cfg.most_parallel is not None:
+        raise InputError(
+            "feasibility, most_parallel: given; allowed: mean and null (in analysis sensitivity)"
+        )
+    given = numbers_or(cfg, {"change": CHANGE}, change=(0.1,))["change"]
+    if len(given) != 1:
+        raise InputError(f"analysis.values.change: {given} given; allowed: {CHANGE[1]}")
+    change = given[0]
+    options = make_options(scale=cfg.axes.name, cube=cfg.cube.name)
+    allowed = allowed_grid(asked.k, asked.parallel, cfg.grid.name)
+    models = asked.models.models
+    moves = tornado(
+        options,
+        asked.laws,
+        asked.numbers,
+        models,
+        asked.k,
+        asked.parallel,
+        asked.limits,
+        allowed,
+        change,
+        pairs=asked.pairs,
+        slot_price=cfg.slot_price,
+    )
+    together = _among_all(asked, moves, change)
+    tables = {
+        "tornado": ResultTable(
+            "The choice with one number changed",
+            f"Over all models, passes and slots, each number of all models {change:.0%} lower and "
+            "higher. k_elasticity: relative change of k over that of the number, NaN where the "
+            "number could not move. A number stops at the end of its range.",
+            together,
+        ),
+        "elasticities": ResultTable(
+            "Elasticities at the choice closest to utopia",
+            "Of each model's own k: by how many per cent mean cost, time and accuracy change with "
+            "one per cent more of the number (derivatives by automatic differentiation).",
+            _elasticities(asked, moves),
+        ),
+    }
+    if not asked.laws.rule.votes:
+        tables["score_laws"] = _score_laws(cfg, asked, options, allowed)
+    swings = _swings(together)
+    return Findings(
+        result=_result(asked, swings, change),
+        metrics={
+            f"{row['scenario']}/{row['parameter']}/k_swing": float(row["swing"])
+            for row in swings.to_dict("records")
+        },
+        tables=tables,
+        pictures={
+            "swings": bar_picture(
+                "By how many passes a number moves the choice",
+                f"Difference of k closest to utopia with the number {change:.0%} higher and lower; "
+                f"{asked.scenarios[0]}.",
+                swings.loc[swings["scenario"] == asked.scenarios[0]],
+                "parameter",
+                ["swing"],
+                "passes",
+            )
+        },
+        shown=[("choice closest to utopia, number lower and higher", swings)],
+        notes=[],
+    )
+
+
+def _among_all(asked: Question, moves: Tornado, change: float) -> pd.DataFrame:
+    """One row a parameter, side, scenario and method."""
+    names = np.array([*asked.models.names, "–"])
+    sides = [("as given", None), (f"-{change:.0%}", 0), (f"+{change:.0%}", 1)]
+    rows: list[dict[str, Any]] = []
+    for i, parameter in enumerate(moves.names):
+        for s, scenario in enumerate(asked.scenarios):
+            for j, method in enumerate(METHODS):
+                for side, at in sides:
+                    found = moves.among_all.base if at is None else moves.among_all.moved
+                    place = (s, j) if at is None else (i, at, s, j)
+                    rows.append(
+                        {
+                            "scenario": scenario,
+                            "parameter": parameter,
+                            "method": method,
+                            "side": side,
+                            "model": names[int(found.model[place])],
+                            "k": int(found.k[place]),
+                            "parallel": int(found.parallel[place]),
+                            "cost_usd": float(found.cost[place]),
+                            "time_s": float(found.time[place]),
+                            "accuracy": float(found.accuracy[place]),
+                            "k_elasticity": float(moves.among_all.elasticity[i, s, j]),
+                        }
+                    )
+    return pd.DataFrame(rows)
+
+
+def _swings(together: pd.DataFrame) -> pd.DataFrame:
+    """Of the choice closest to utopia: k on both sides, the largest differences first."""
+    own = together.loc[together["method"] == "utopia"]
+    wide = own.pivot_table(index=["scenario", "parameter"], columns="side", values="k", sort=False)
+    base, low, high = (wide.iloc[:, i] for i in range(3))
+    table = pd.DataFrame({"k": base, "k_low": low, "k_high": high, "swing": high - low})
+    order = np.argsort(-np.abs(table["swing"].to_numpy(np.float64)), kind="stable")
+    return table.iloc[order].reset_index()
+
+
+def _elasticities(asked: Question, moves: Tornado) -> pd.DataFrame:
+    """One row a scenario, number of slots, model and parameter, at each model's own k."""
+    tables = []
+    for s, scenario in enumerate(asked.scenarios):
+        for p, parallel in enumerate(asked.parallel):
+            k = np.asarray(moves.each.base.k)[s, :, p, UTOPIA]
+            kept = k >= 1
+            found = slopes(
+                asked.laws,
+                asked.numbers,
+                asked.models.models,
+                np.where(kept, k, 1),
+                int(parallel),
+                asked.pairs,
+            )
+            for name in moves.names:
+                columns = {
+                    f"{of}_elasticity": np.where(
+                        kept, _own(getattr(found.elasticities, of), name), np.nan
+                    )
+                    for of in ("cost", "time", "accuracy")
+                }
+                if all(np.isnan(values).all() for values in columns.values()):
+                    continue  # a limit, on which means do not depend
+                place = {"scenario": scenario, "parallel": int(parallel), "parameter": name}
+                tables.append(
+                    pd.DataFrame({**place, "model": asked.models.names, "k": k, **columns})
+                )
+    return pd.concat(tables, ignore_index=True)
+
+
+def _own(slope: Any, name: str) -> np.ndarray:
+    numbers = slope.models._asdict() | slope.numbers._asdict()
+    values = numbers.get(name, np.nan)
+    return np.asarray(values, np.float64)
+
+
+def _score_laws(
+    cfg: ScaleConfig, asked: Question, options: Any, allowed: np.ndarray
+) -> ResultTable:
+    """One row a law, scenario and method."""
+    models = asked.models.models
+    curves = exact_curves(
+        asked.laws, asked.numbers, models, asked.k, asked.parallel, pairs=asked.pairs
+    )
+    found = score_laws(
+        options,
+        asked.laws,
+        asked.numbers,
+        models,
+        curves,
+        asked.limits,
+        allowed,
+        slot_price=cfg.slot_price,
+    )
+    names, chosen = np.array([*asked.models.names, "–"]), found.among_all
+    rows = [
+        {
+            "law": str(law),
+            "scenario": scenario,
+            "method": method,
+            "model": names[int(chosen.model[i, s, j])],
+            "k": int(chosen.k[i, s, j]),
+            "accuracy": float(chosen.accuracy[i, s, j]),
+            "cost_usd": float(chosen.cost[i, s, j]),
+            "time_s": float(chosen.time[i, s, j]),
+        }
+        for i, law in enumerate(found.laws)
+        for s, scenario in enumerate(asked.scenarios)
+        for j, method in enumerate(METHODS)
+    ]
+    return ResultTable(
+        "The choice under other laws of a score",
+        "The same two numbers of each model as a clipped normal, a truncated normal and a Beta "
+        "distributed score: how far the best of k gets depends on the upper tail, an assumption.",
+        pd.DataFrame(rows),
+    )
+
+
+def _result(asked: Question, swings: pd.DataFrame, change: float) -> str:
+    own = swings.loc[swings["scenario"] == asked.scenarios[0]]
+    first: Any = own.iloc[0]
+    if first.swing == 0:
+        return f"{asked.scenarios[0]}: no number moves the choice closest to utopia by {change:.0%}"
+    return (
+        f"{asked.scenarios[0]}: {first.parameter} moves the choice closest to utopia most, from "
+        f"k = {first.k_low:g} ({change:.0%} lower) to {first.k_high:g} (higher)"
+    )

@@ -1,0 +1,83 @@
+"""When the passes of queries arrive at a cluster, and how long they are."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from lpo.scale.passes import Pairs
+from lpo.scale.passes.standard import LONGEST
+from lpo.serve.requests import Requests, make_requests
+from lpo.serve.requests.arrivals import LONGEST as MOST_TOKENS
+
+
+class Lengths(NamedTuple):
+    """Of the passes of one model: mean and standard deviation of normal tokens, as in `Models`, or
+    pairs in their place."""
+
+    prompt: float
+    prompt_sd: float
+    output: float
+    output_sd: float
+    pairs: Pairs | None = None
+
+
+class Bursts(NamedTuple):
+    """R passes in the order of arrival. wave int [R]: which burst each belongs to, from 0. size int
+    [waves]: passes of each burst."""
+
+    requests: Requests
+    wave: np.ndarray
+    size: np.ndarray
+
+
+def bursts(
+    lengths: Lengths, queries_per_s: float, seconds: float, k: int, parallel: int, seed: list[int]
+) -> Bursts:
+    """Return the passes of queries that arrive as a Poisson process, k passes each.
+
+    The first min(k, P) passes of a query arrive with it. The waves of P that follow would arrive
+    when the one before is complete, which a simulation of arrivals that are given does not know:
+    each comes at a time of its own, uniform over the run. So waves come at the right rates and
+    sizes, and as waves of other queries do at any time in a steady state; that waves of one query
+    never meet is lost. Lengths are clipped as in `lpo.scale.passes.standard` and whole.
+
+    Query and pass have random numbers of their own, whatever k and P are.
+    """
+    rng = np.random.default_rng([*seed, 0])
+    arrival = np.sort(rng.uniform(0.0, seconds, rng.poisson(queries_per_s * seconds)))
+    begin = [arrival]
+    for wave in range(1, -(-k // parallel)):
+        own = np.random.default_rng([*seed, 1, wave])
+        begin.append(own.uniform(0.0, seconds, len(arrival)))
+    times, tokens, waves = [], [], []
+    for number in range(k):
+        wave = number // parallel
+        times.append(begin[wave])
+        tokens.append(_drawn(lengths, np.random.default_rng([*seed, 2, number]), len(arrival)))
+        waves.append(wave * len(arrival) + np.arange(len(arrival)))
+    at, of_wave = np.concatenate(times), np.concatenate(waves)
+    prompt, output = np.concatenate(tokens, axis=1)
+    order = np.argsort(at, kind="stable")
+    requests = make_requests(
+        arrival_s=at[order],
+        kind=np.zeros(len(at), np.int32),
+        prompt=prompt[order],
+        decode=output[order],
+    )
+    count = len(begin) * len(arrival)
+    return Bursts(requests, of_wave[order], np.bincount(of_wave, minlength=count))
+
+
+def _drawn(lengths: Lengths, rng: np.random.Generator, count: int) -> np.ndarray:
+    """Whole tokens of prompts and outputs, [2, count]."""
+    if lengths.pairs is not None:
+        given = lengths.pairs
+        at = rng.choice(len(given.weight), count, p=given.weight)
+        prompt, output = np.asarray(given.prompt)[at], np.asarray(given.output)[at]
+    else:
+        first, second = rng.standard_normal((2, count))
+        prompt = np.clip(
+            lengths.prompt + lengths.prompt_sd * first, 1.0, LONGEST * lengths.prompt
+        )
+        output = np.clip(lengths.output + lengths.output_sd * second, 1.0, LONGEST * prompt)
+    return np.clip(np.rint([prompt, output]), 1, MOST_TOKENS).astype(np.int32)

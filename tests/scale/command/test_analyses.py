@@ -1,0 +1,68 @@
+"""Experiments of `python -m lpo.scale`."""
+
+import json
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+
+def table(folder, name) -> Any:
+    return pd.read_csv(folder / "tables" / f"{name}.csv")
+
+
+def test_rules_of_aggregation_meet_their_closed_forms(scale):
+    code, folder, _, err = scale(
+        "+experiment=scale_rules",
+        "model=qwen3-30b-a3b",
+        "k_max=3",
+        "analysis.values.correlation=[0.0]",
+        "analysis.values.wrong_answers=[1.0]",
+    )
+    assert code == 0, err
+    found = table(folder, "rules").set_index("rule")["at_most"]
+    p = 0.88
+    np.testing.assert_allclose(found["pass_at_k"], 1 - (1 - p) ** 3, rtol=1e-9)
+    np.testing.assert_allclose(found["majority, 1 wrong"], p**3 + 3 * p**2 * (1 - p), rtol=1e-9)
+    # a selector that errs is worth less than one that does not, more than one pass
+    assert p < found["verifier"] < found["best_of_k"]
+
+
+def test_the_choice_moves_with_the_numbers_and_slopes_are_closed_forms(scale):
+    code, folder, out, err = scale(
+        "+experiment=scale_sensitivity", "model=[gpt5-nano,gpt5-mini]", "k_max=40", "latency=mean"
+    )
+    assert code == 0, err
+    each = table(folder, "elasticities").set_index(["model", "parameter"])
+    # mean cost is linear in prices and lengths: 1024 x .05 of 1024 x .05 + 2048 x .4 dollars
+    nano = each.loc["gpt5-nano"]
+    share = 1024 * 0.05 / (1024 * 0.05 + 2048 * 0.4)
+    np.testing.assert_allclose(nano.loc["input_price", "cost_elasticity"], share, rtol=1e-8)
+    np.testing.assert_allclose(nano.loc["output", "cost_elasticity"], 1 - share, rtol=1e-8)
+    moves = table(folder, "tornado")
+    assert set(moves["side"]) == {"as given", "-10%", "+10%"}
+    given = moves[moves["side"] == "as given"]
+    assert (given.groupby("method")["k"].nunique() == 1).all()
+    # a tighter floor on accuracy leaves fewer small k, a limit of time that binds moves the end
+    own = moves[(moves["method"] == "accuracy_max") & (moves["parameter"] == "time_limit")]
+    low, high = (own[own["side"] == side]["k"].iloc[0] for side in ("-10%", "+10%"))
+    assert low <= high
+    assert "k_low" in out
+
+
+def test_mixes_of_models_are_at_least_as_good_as_one(scale):
+    code, folder, _, err = scale(
+        "+experiment=scale_mixed", "scenario=interactive", "model=[gpt5-mini,qwen3-max]", "k_max=20"
+    )
+    assert code == 0, err
+    found = table(folder, "mixes").iloc[0]
+    assert found["accuracy"] >= found["single_accuracy"] - 1e-12
+    assert found["cost_usd"] <= 0.05 * (1 + 1e-9) and found["time_s"] <= 30 * (1 + 1e-9)
+    summary = json.loads((folder / "summary.json").read_text())
+    assert summary["status"] == "finished"
+
+
+def test_mixes_refuse_what_they_are_not_made_for(scale):
+    code, _, _, err = scale("+experiment=scale_mixed", "aggregate.rule=majority", "k_max=9")
+    assert code == 2
+    assert "aggregate.rule: majority given; allowed: best_of_k (in mixes)" in err
