@@ -73,8 +73,9 @@ def slopes(
       for rules that count votes, for the largest k.
 
     Derivatives in what the laws do not use are 0, but those of accuracy in the correlation are NaN
-    where passes are independent by assumption (`Laws.correlated`): in truth they are not 0. At the ends of what a
-    number may be, such as a standard deviation of 0, derivatives are one-sided or 0. NumPy float64.
+    where passes are independent by assumption (`Laws.correlated`): in truth they are not 0. At the
+    ends of what a number may be, such as a standard deviation of 0, derivatives are one-sided or 0.
+    NumPy float64.
 
     **Raises:** InputError on k or P that are no whole numbers of at least 1, and as `exact_curves`.
     """
