@@ -1,5 +1,7 @@
 """Passes of several models for one query: the best mix, beside the best single model."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
@@ -65,7 +67,7 @@ def find(cfg: ScaleConfig, asked: Question) -> Findings:
                 "expected best score",
             )
         },
-        shown=[("the most accurate mix", table[_SHOWN])],
+        shown=[("the most accurate mix", pd.DataFrame(table[_SHOWN]))],
         notes=[
             "Scores are normal numbers with a perfect selector, so that a large spread of a "
             "model's scores counts as an advantage."
@@ -76,7 +78,7 @@ def find(cfg: ScaleConfig, asked: Question) -> Findings:
 _SHOWN = ["scenario", "mix", "accuracy", "cost_usd", "time_s", "single", "single_accuracy"]
 
 
-def _result(row: pd.Series) -> str:
+def _result(row: Any) -> str:
     if not row["feasible"]:
         return f"{row['scenario']}: no mix keeps the limits"
     return (
