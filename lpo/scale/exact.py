@@ -51,7 +51,8 @@ def exact_curves(
     with jax.enable_x64(True):
         models = Models(*jnp.broadcast_arrays(*map(jnp.atleast_1d, models)))
         given = jax.tree.map(_real, (numbers, models, pairs))
-        found = _moments(laws, most, votes, *given, jnp.asarray(k), jnp.asarray(parallel))
+        of = _moments if traced else _compiled  # its options are for a program of its own
+        found = of(laws, most, votes, *given, jnp.asarray(k), jnp.asarray(parallel))
         if not traced:
             found = jax.tree.map(np.asarray, found)
         one, time, accuracy = found
@@ -70,7 +71,6 @@ _QUICK: Any = {"xla_cpu_use_fusion_emitters": False}
 """Of XLA: equally fast programs that compile in two thirds of the time (jaxlib 0.10)."""
 
 
-@partial(jax.jit, static_argnums=(0, 1, 2), compiler_options=_QUICK)
 def _moments(
     laws: Laws,
     most: int | None,
@@ -87,6 +87,9 @@ def _moments(
         time_moments(laws, numbers, models, pairs, k, parallel, most=most),
         accuracy_moments(laws, numbers, models, k, votes),
     )
+
+
+_compiled = partial(jax.jit, static_argnums=(0, 1, 2), compiler_options=_QUICK)(_moments)
 
 
 def _real(leaf: Any) -> jax.Array:

@@ -93,7 +93,7 @@ def test_a_model_alone_has_the_same_curves(curves, reference_models):
 
 
 def compiled() -> int:
-    return exact._moments._cache_size()  # pyright: ignore[reportAttributeAccessIssue]
+    return exact._compiled._cache_size()  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def test_one_compilation_serves_all_numbers_of_a_shape(curves, reference_models):
