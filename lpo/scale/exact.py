@@ -51,7 +51,7 @@ def exact_curves(
     with jax.enable_x64(True):
         models = Models(*jnp.broadcast_arrays(*map(jnp.atleast_1d, models)))
         given = jax.tree.map(_real, (numbers, models, pairs))
-        of = _moments if traced else _compiled  # its options are for a program of its own
+        of: Any = _moments if traced else _compiled  # its options are for a program of its own
         found = of(laws, most, votes, *given, jnp.asarray(k), jnp.asarray(parallel))
         if not traced:
             found = jax.tree.map(np.asarray, found)
