@@ -78,7 +78,10 @@ def measured(drawn: list[Bursts], served: Served, span: Span, k: int) -> Measure
         observed(one, Served(*its), span)
         for one, its in zip(drawn, zip(*served, strict=True), strict=True)
     ]
-    passes, full, rest = (_pooled([run[i] for run in runs]) for i in range(3))
+    passes, full, rest = (
+        _pooled(each)
+        for each in ([r.passes for r in runs], [r.full for r in runs], [r.rest for r in runs])
+    )
     burst = int(drawn[0].size.max(initial=1))
     waves, left = divmod(k, burst)
     if not len(passes.seconds) or not len(full.seconds) or (left and not len(rest.seconds)):
@@ -92,7 +95,7 @@ def measured(drawn: list[Bursts], served: Served, span: Span, k: int) -> Measure
         last = moments_of(run.rest)[0] if left else 0.0
         by_pass.append(moments_of(run.passes)[0])
         by_query.append(waves * moments_of(run.full)[0] + last)
-    begin, end = (sum(run[i] for run in runs) for i in (3, 4))
+    begin, end = sum(run.begin for run in runs), sum(run.end for run in runs)
     # independent queries come and go: the number of their passes has the variance burst x mean
     grown = end - begin > _GROWS * np.sqrt(burst * (begin + end))
     total_s = len(runs) * (span.end_s - span.begin_s)
