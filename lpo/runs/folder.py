@@ -1,19 +1,23 @@
 """The run folder: what every command writes, with the same names and the same shapes of files."""
 
+from __future__ import annotations
+
 import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from enum import Enum
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
 from omegaconf import DictConfig, OmegaConf
 
 from lpo.atomic import replacing, write_text
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 METRIC_COLUMNS = {"step": "int64", "stage": "str", "name": "str", "value": "float64"}
 

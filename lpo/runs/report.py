@@ -1,20 +1,25 @@
 """One self-contained `report.html` for a run: opens offline, loads nothing."""
 
+from __future__ import annotations
+
 from base64 import b64encode
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from html import escape
+from importlib import import_module
 from io import BytesIO
 from pathlib import Path
 from string import Template
 from threading import Thread
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pandas as pd
-from matplotlib.figure import Figure
 
 from lpo.runs.folder import RunFolder
 from lpo.runs.terminal import format_cell
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 INSTALL = "These pictures are static; <code>pip install lpo[report]</code> gives interactive ones."
 
@@ -49,10 +54,12 @@ class Report(NamedTuple):
 
 
 def prepare_report() -> None:
-    """Load plotly, where it is installed, in another thread: half a second that a report need not
-    wait for while something else is compiled."""
+    """Load matplotlib and, where it is installed, plotly in another thread: more than a second that
+    a report need not wait for while something else is compiled."""
 
     def load() -> None:
+        import_module("matplotlib.figure")
+        import_module("mpl_toolkits.mplot3d")
         with suppress(ImportError):
             from plotly import graph_objects as go
 

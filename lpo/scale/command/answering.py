@@ -15,7 +15,6 @@ from lpo.scale.command.choosing import (
     selection_table,
 )
 from lpo.scale.command.config import ScaleConfig
-from lpo.scale.command.pictures import box_of_limits, curves_of_all, curves_of_one
 from lpo.scale.command.question import Question
 from lpo.scale.command.resampling import resampled_table
 from lpo.scale.command.sweeping import sweep
@@ -42,6 +41,9 @@ def answer(cfg: ScaleConfig, asked: Question) -> Findings:
     """Sweep, choose, and say what came out."""
     swept = sweep(cfg, asked)
     chosen = choose(cfg, asked, swept.curves)
+    # Matplotlib has been loaded meanwhile, by `prepare_report`
+    from lpo.scale.command.pictures import box_of_limits, curves_of_all, curves_of_one
+
     selections = selection_table(asked, swept.curves, chosen)
     together = joint_table(asked, chosen)
     first = _first_model(chosen)
