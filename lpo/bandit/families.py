@@ -1,0 +1,133 @@
+"""Instances of known bias, on which policies are compared. docs/bandit.md, "Instance families"."""
+
+from enum import StrEnum
+from functools import cache
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from lpo.bandit.assumptions import Assumptions
+from lpo.bandit.certificate import Certificate
+from lpo.bandit.environment import Environment, Round
+from lpo.bandit.offline import Offline, offline_sums
+
+NOTHING = 1e-4
+"""Budget of arms where none is said to have changed."""
+
+
+class Case(StrEnum):
+    """What has changed since the log, and what it covers.
+
+    zero_shift: nothing. small_shift: every arm a little. aligned: two arms much, which the log
+    hardly saw. full_coverage: the same, and the log saw all arms alike. misaligned: the log saw
+    little but the two arms, which now bring the opposite. adversarial: all arms bring the
+    opposite, and the certificate says so. false_certificate: the same, and it says that nothing
+    changed.
+    """
+
+    ZERO_SHIFT = "zero_shift"
+    SMALL_SHIFT = "small_shift"
+    ALIGNED = "aligned"
+    FULL_COVERAGE = "full_coverage"
+    MISALIGNED = "misaligned"
+    ADVERSARIAL = "adversarial"
+    FALSE_CERTIFICATE = "false_certificate"
+
+
+class Shift(NamedTuple):
+    """Of each arm, [K]. moved: norm of the change in a random direction. opposite: whether the log
+    holds the opposite of the truth. claimed: budget of the certificate. seen: how often the log saw
+    it, relative to the others."""
+
+    moved: np.ndarray
+    opposite: np.ndarray
+    claimed: np.ndarray
+    seen: np.ndarray
+
+
+class Drawn(NamedTuple):
+    """An instance. theta: truth, [K, c]. offline: sums of its log."""
+
+    theta: jax.Array
+    offline: Offline
+
+
+def shift_of(case: Case, arms: int, norm: float) -> Shift:
+    """Return what a case says of `arms` arms whose parameters have a norm of `norm`."""
+    last = np.arange(arms) >= arms - 2
+    none, every = np.zeros(arms), np.ones(arms)
+    nothing = every * NOTHING
+    match case:
+        case Case.ZERO_SHIFT:
+            return Shift(none, none > 0, nothing, every)
+        case Case.SMALL_SHIFT:
+            return Shift(every * 0.05, none > 0, every * 0.05, every)
+        case Case.ALIGNED | Case.FULL_COVERAGE:
+            seen = np.where(last, 0.05, 1.0) if case is Case.ALIGNED else every
+            return Shift(last * 0.8, none > 0, last * 0.8, seen)
+        case Case.MISALIGNED:
+            return Shift(none, last, last * 2.0 * norm, np.where(last, 1.0, 0.02))
+        case Case.ADVERSARIAL:
+            return Shift(none, none == 0, every * 2.0 * norm, every)
+        case Case.FALSE_CERTIFICATE:
+            return Shift(none, none == 0, nothing, every)
+
+
+@cache
+def disjoint_family(
+    case: Case,
+    arms: int = 8,
+    features: int = 4,
+    rows: int = 8000,
+    noise: float = 0.5,
+    norm: float = 0.5,
+) -> Environment:
+    """Arms with parameters of their own, all of one norm, and a context that all share: its first
+    entry is 1.5 before it is normalised, the others are normal."""
+    shift = shift_of(Case(case), arms, norm)
+    seen = np.log(shift.seen / shift.seen.sum())
+    budgets = shift.claimed[None, :, None, None] ** 2 * np.eye(features)
+
+    def contexts(key: jax.Array, count: int) -> jax.Array:
+        drawn = jax.random.normal(key, (count, features)).at[:, 0].set(1.5)
+        return drawn / jnp.linalg.norm(drawn, axis=-1, keepdims=True)
+
+    def draw(key: jax.Array) -> Drawn:
+        keys = jax.random.split(key, 5)
+        theta = norm * _directions(keys[0], arms, features)
+        bias = jnp.asarray(shift.moved)[:, None] * _directions(keys[1], arms, features)
+        logged = jnp.where(jnp.asarray(shift.opposite)[:, None], -theta, theta + bias)
+        z = contexts(keys[2], rows)
+        arm = jax.random.categorical(keys[3], jnp.asarray(seen), shape=(rows,))
+        y = (z * logged[arm]).sum(-1) + noise * jax.random.normal(keys[4], (rows,))
+        return Drawn(theta, offline_sums(z, y, arm, arms))
+
+    def play(instance: Drawn, key: jax.Array) -> Round:
+        of_context, of_noise = jax.random.split(key)
+        context = contexts(of_context, 1)[0]
+        means = instance.theta @ context
+        return Round(
+            jnp.broadcast_to(context, (arms, features)),
+            jnp.ones(arms, bool),
+            means,
+            means + noise * jax.random.normal(of_noise),
+            jnp.zeros((), jnp.int32),
+        )
+
+    return Environment(
+        draw,
+        lambda instance: instance.offline,
+        lambda instance: Certificate(jnp.asarray(budgets)),
+        play,
+        Assumptions(1.0, 0.01, noise, 1.5, 1.5, norm),
+        arms,
+        arms,
+        features,
+    )
+
+
+def _directions(key: jax.Array, count: int, dimension: int) -> jax.Array:
+    drawn = jax.random.normal(key, (count, dimension))
+    return drawn / jnp.linalg.norm(drawn, axis=-1, keepdims=True)
