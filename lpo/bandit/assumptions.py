@@ -12,8 +12,8 @@ class Assumptions(NamedTuple):
 
     regularisation: lambda of the ridge. delta: probability with which widths may be too narrow.
     noise: sigma, of which rewards are sub-Gaussian (offline rows are weighted to the same sigma).
-    bound, bound_off: of the norms of theta and theta_off. block_bound: of the norm of either in one
-    block of features, where arms have features of their own.
+    bound, bound_off: of the norms of theta and theta_off. block_bound, block_bound_off: of the same
+    in one block of features, where arms have features of their own.
     """
 
     regularisation: float = 1.0
@@ -22,6 +22,7 @@ class Assumptions(NamedTuple):
     bound: float = 1.0
     bound_off: float = 1.0
     block_bound: float = 1.0
+    block_bound_off: float = 1.0
 
     @property
     def cap(self) -> float:
@@ -37,14 +38,23 @@ def make_assumptions(
     bound: float = 1.0,
     bound_off: float | None = None,
     block_bound: float | None = None,
+    block_bound_off: float | None = None,
 ) -> Assumptions:
-    """Return checked assumptions; bound_off None: as `bound`, block_bound None: the greater one.
+    """Return checked assumptions. None: of the log as online, of a block as of all.
 
     Raises InputError on numbers that are not positive and finite, and on a delta of 1 or more.
     """
-    bound_off = bound if bound_off is None else bound_off
-    block_bound = max(bound, bound_off) if block_bound is None else block_bound
-    given = Assumptions(regularisation, delta, noise, bound, bound_off, block_bound)
+    if block_bound_off is None:
+        block_bound_off = bound_off if block_bound is None else block_bound
+    given = Assumptions(
+        regularisation,
+        delta,
+        noise,
+        bound,
+        bound if bound_off is None else bound_off,
+        bound if block_bound is None else block_bound,
+        bound if block_bound_off is None else block_bound_off,
+    )
     for name, number in given._asdict().items():
         if not (np.isfinite(number) and number > 0.0):
             raise InputError(f"`{name}` must be positive and finite, got {number}.")

@@ -8,13 +8,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from lpo.bandit.assumptions import Assumptions
+from lpo.bandit.assumptions import Assumptions, make_assumptions
 from lpo.bandit.certificate import Certificate
 from lpo.bandit.environment import Environment, Round
 from lpo.bandit.offline import Offline, offline_sums
 
 NOTHING = 1e-4
 """Budget of arms where none is said to have changed."""
+
+_MARGIN = 1.06  # of what is known of norms: B = 1.5 for eight arms of norm 1/2
 
 
 class Case(StrEnum):
@@ -83,9 +85,22 @@ def disjoint_family(
     rows: int = 8000,
     noise: float = 0.5,
     norm: float = 0.5,
+    available: float = 1.0,
+    most_delay: int = 0,
+    regularisation: float = 1.0,
+    delta: float = 0.01,
 ) -> Environment:
     """Arms with parameters of their own, all of one norm, and a context that all share: its first
-    entry is 1.5 before it is normalised, the others are normal."""
+    entry is 1.5 before it is normalised, the others are normal.
+
+    **Arguments:**
+
+    - `case`: of the log, which has `rows`.
+    - `noise`: standard deviation of rewards, online and in the log.
+    - `available`: with which probability an arm exists in a round; one always does.
+    - `most_delay`: rewards are seen after 0 to so many rounds, all as likely.
+    - `regularisation`, `delta`: of the assumptions, whose bounds on norms are 6 % wide.
+    """
     shift = shift_of(Case(case), arms, norm)
     seen = np.log(shift.seen / shift.seen.sum())
     budgets = shift.claimed[None, :, None, None] ** 2 * np.eye(features)
@@ -105,15 +120,15 @@ def disjoint_family(
         return Drawn(theta, offline_sums(z, y, arm, arms))
 
     def play(instance: Drawn, key: jax.Array) -> Round:
-        of_context, of_noise = jax.random.split(key)
+        of_context, of_noise, of_arms, of_delay = jax.random.split(key, 4)
         context = contexts(of_context, 1)[0]
         means = instance.theta @ context
         return Round(
             jnp.broadcast_to(context, (arms, features)),
-            jnp.ones(arms, bool),
+            _exist(of_arms, arms, available),
             means,
             means + noise * jax.random.normal(of_noise),
-            jnp.zeros((), jnp.int32),
+            jax.random.randint(of_delay, (), 0, most_delay + 1),
         )
 
     return Environment(
@@ -121,11 +136,36 @@ def disjoint_family(
         lambda instance: instance.offline,
         lambda instance: Certificate(jnp.asarray(budgets)),
         play,
-        Assumptions(1.0, 0.01, noise, 1.5, 1.5, norm),
+        _assumptions(regularisation, delta, noise, norm, shift.moved),
         arms,
         arms,
         features,
+        most_delay,
     )
+
+
+def _assumptions(
+    regularisation: float, delta: float, noise: float, norm: float, moved: np.ndarray
+) -> Assumptions:
+    """Bounds on norms, of theta and of what the log holds, a little wider than they are."""
+    bound, off = norm * np.sqrt(len(moved)), norm + moved
+    return make_assumptions(
+        regularisation=regularisation,
+        delta=delta,
+        noise=noise,
+        bound=float(_MARGIN * bound),
+        bound_off=float(_MARGIN * np.linalg.norm(off)),
+        block_bound=norm,
+        block_bound_off=float(off.max()),
+    )
+
+
+def _exist(key: jax.Array, arms: int, available: float) -> jax.Array:
+    """[K] bool: arms of a round; the likeliest one where chance leaves none."""
+    if available >= 1.0:
+        return jnp.ones(arms, bool)
+    drawn = jax.random.uniform(key, (arms,))
+    return (drawn < available) | (drawn == drawn.min())
 
 
 def _directions(key: jax.Array, count: int, dimension: int) -> jax.Array:

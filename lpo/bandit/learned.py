@@ -47,7 +47,7 @@ def learned_budgets(policy: Policy, state: State) -> jax.Array:
     term = 2.0 * log_inverse(policy, given, radius)
     joint = policy.widths is Widths.JOINT
     of_log = given.noise * noise_norm(policy.offline_noise, g * c if joint else c, term)
-    bound = given.bound_off if joint else given.block_bound
+    bound = given.bound_off if joint else given.block_bound_off
     of_log = of_log + jnp.sqrt(given.regularisation) * bound
     first = radius[:, None, None] ** 2 * state.online.inverse
     both = _sum(policy, first, of_log**2 * log.inverse)

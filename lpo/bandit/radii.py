@@ -40,7 +40,8 @@ def pooled_radius(
     growth, of_log = _over_blocks(policy, growth), _over_blocks(policy, of_log)
     rounds = jnp.sqrt(term + growth)
     if policy.pooling is Pooling.PRECISION:
-        cap = 2.0 * given.block_bound if policy.widths is Widths.PER_BLOCK else given.cap
+        per_block = policy.widths is Widths.PER_BLOCK
+        cap = given.block_bound + given.block_bound_off if per_block else given.cap
         return sigma * (constant + rounds) + jnp.sqrt(lam) * cap
     together = jnp.sqrt(term + (growth + of_log))
     if not policy.forgets:
@@ -72,7 +73,7 @@ def noise_norm(law: OfflineNoise, dimension: int, term: jax.Array) -> jax.Array:
 def allowed_error(given: Assumptions, horizon: Any, arms: Any) -> jax.Array:
     """By how many |x|_{A^-1} the log's estimate can err, of all `arms` over `horizon` rounds."""
     noise = given.noise * jnp.sqrt(2.0 * jnp.log(arms * horizon / given.delta))
-    return noise + 2.0 * jnp.sqrt(given.regularisation) * given.block_bound
+    return noise + 2.0 * jnp.sqrt(given.regularisation) * given.block_bound_off
 
 
 def crossing(given: Assumptions, count: jax.Array, arms: Any) -> jax.Array:
