@@ -9,7 +9,7 @@ from plotly.subplots import make_subplots
 
 from lpo.runs.grids import panel_columns
 from lpo.runs.lines import MARKED, Lines, groups_of, half_width, heights
-from lpo.runs.style import BASELINE, colours
+from lpo.runs.style import BASELINE, colours, dash
 
 
 def lines(table: pd.DataFrame, panels: Sequence[Lines], labels: Mapping[str, str]) -> go.Figure:
@@ -48,10 +48,10 @@ def _traces(table: pd.DataFrame, panel: Lines, labels: Mapping[str, str]) -> lis
     groups = groups_of(table, panel)
     colour = colours([name for name, _ in groups])
     traces: list[Any] = []
-    for name, rows in groups:
+    for i, (name, rows) in enumerate(groups):
         half = half_width(rows, panel)
         if panel.band is not None:
-            traces += [_end_of_band(rows, panel, i, name, colour[name]) for i in range(2)]
+            traces += [_end_of_band(rows, panel, end, name, colour[name]) for end in range(2)]
         traces.append(
             go.Scatter(
                 x=rows[panel.x],
@@ -60,7 +60,7 @@ def _traces(table: pd.DataFrame, panel: Lines, labels: Mapping[str, str]) -> lis
                 mode="lines" if len(rows) > MARKED else "lines+markers",
                 name=name,
                 legendgroup=name,
-                line={"color": colour[name], "width": 1.5},
+                line={"color": colour[name], "width": 1.5, "dash": dash(i)},
                 hovertemplate=f"<b>{name}</b><br>{labels.get(panel.x, panel.x)} %{{x:.5g}}<br>"
                 f"{labels.get(panel.y, panel.y)} %{{y:.5g}}<extra></extra>",
             )

@@ -9,9 +9,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from lpo.runs.grids import clean, panel_columns
-from lpo.runs.style import BASELINE, MARKERS, colours
+from lpo.runs.style import BASELINE, MARKERS, colours, dash
 
 MARKED = 40  # points of a line: with more, markers hide it
+
+_LINE_STYLES = {"solid": "-", "dash": "--", "dot": ":", "dashdot": "-."}
 
 
 class Lines(NamedTuple):
@@ -84,7 +86,8 @@ def _draw(axes: Axes, table: pd.DataFrame, panel: Lines, labels: Mapping[str, st
             rows[panel.x].to_numpy(np.float64),
             rows[panel.y].to_numpy(np.float64),
             yerr=half_width(rows, panel),
-            fmt="-" if len(rows) > MARKED else f"{MARKERS[i % len(MARKERS)]}-",
+            marker="" if len(rows) > MARKED else MARKERS[i % len(MARKERS)],
+            linestyle=_LINE_STYLES[dash(i)],
             color=colour[name],
             linewidth=1.3,
             markersize=4.5,

@@ -7,6 +7,13 @@ MISSING = "#B8B8B8"  # where there is no value
 SEQUENTIAL = "viridis"
 MARKERS = ("o", "s", "D", "^", "v", "P", "X", "*", "<", ">", "p", "h")
 
+DASHES = ("solid", "dash", "dot", "dashdot")  # of lines whose colours repeat, as plotly calls them
+
+
+def dash(position: int) -> str:
+    """How the line at a position is dashed: each colour solid first."""
+    return DASHES[position // len(PALETTE) % len(DASHES)]
+
 
 def colours(names: list[str]) -> dict[str, str]:
     """A colour for each name, by position; repeats after seven."""

@@ -1,0 +1,81 @@
+"""Pictures of regret, of the use of logs, and of what is left to learn."""
+
+import pandas as pd
+
+from lpo.runs import Picture
+from lpo.runs.lines import Lines
+from lpo.runs.pictures import bar_picture, line_picture
+
+LABELS = {
+    "round": "round",
+    "regret": "cumulative regret",
+    "used_offline": "share of rounds in which the log tightened",
+    "policy": "policy",
+    "saved": "regret that the log saved",
+    "ratio": "regret of linucb over that of ellipsoidal",
+    "rows": "rows of the log",
+}
+"""Columns in words."""
+
+FAR = 3.0
+"""Times the median: curves that end above are left to the interactive picture's legend."""
+
+
+def regret_picture(means: pd.DataFrame) -> Picture:
+    """Regret curves, means and 95 % intervals over seeds: all, and those that end low."""
+    ends = means.loc[means["round"] == means["round"].max()].set_index("policy")["regret"]
+    limit = FAR * ends.median()
+    low = [name for name, end in ends.items() if end <= limit]
+    every = means.assign(low_ones=means["regret"].where(means["policy"].isin(low)))
+    panels = [Lines("All policies", "round", "regret", "policy", band=("low", "high"))]
+    if 1 < len(low) < len(ends):
+        panels.append(
+            Lines("Those that end low", "round", "low_ones", "policy", band=("low", "high"))
+        )
+    return line_picture(
+        "Regret",
+        "Mean over seeds and its 95 % interval.",
+        every,
+        panels,
+        LABELS | {"low_ones": LABELS["regret"]},
+    )
+
+
+def use_picture(used: pd.DataFrame) -> Picture:
+    """Share of rounds in which logs tightened, over rounds."""
+    return line_picture(
+        "Use of the log",
+        "Share of rounds in which the pooled width of the played arm was the smaller one.",
+        used,
+        [Lines("", "round", "used_offline", "policy")],
+        LABELS,
+    )
+
+
+def dimension_picture(policies: pd.DataFrame, dimension: int) -> Picture:
+    """Effective dimensions as bars, beside the dimension."""
+    known = policies.dropna(subset=["effective_dimension"])
+    return bar_picture(
+        "Effective dimension",
+        f"How many directions the rounds taught beyond log and prior, of {dimension}.",
+        known,
+        "policy",
+        ["effective_dimension"],
+        "effective dimension",
+        limit=float(dimension),
+    )
+
+
+def horizon_picture(table: pd.DataFrame) -> Picture:
+    """What a log saves, and the ratio of regrets, over rounds: a line a length of log."""
+    shown = table.assign(rows=table["rows"].astype(str))
+    return line_picture(
+        "What a log is worth, by horizon",
+        "Means over seeds: regret of linucb less, and over, that of ellipsoidal.",
+        shown,
+        [
+            Lines("Saved", "round", "saved", "rows", log=(True, False)),
+            Lines("Ratio", "round", "ratio", "rows", reference=1.0, log=(True, True)),
+        ],
+        LABELS,
+    )

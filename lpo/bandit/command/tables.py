@@ -1,0 +1,148 @@
+"""Tables of what policies did: regret over rounds, means over seeds, what logs were worth."""
+
+import jax
+import numpy as np
+import pandas as pd
+
+from lpo.bandit.alignment import alignment, effective_dimension
+from lpo.bandit.command.contest import Contest
+from lpo.bandit.contenders import ONLINE, POOLED
+from lpo.bandit.policy import Policy, Pooling, Rule
+from lpo.bandit.simulation import Played
+from lpo.runs.statistics import mean_interval
+
+POINTS = 60
+"""Rounds of the regret curves, beside those that were asked for."""
+
+
+def rounds_of(horizon: int, asked: list[int]) -> np.ndarray:
+    """Rounds of which regret is written: evenly spread, those asked for, and the last."""
+    spread = np.linspace(horizon / POINTS, horizon, POINTS).round().astype(int)
+    every = np.concatenate([spread, [t for t in asked if t <= horizon], [horizon]])
+    return np.unique(every[every >= 1])
+
+
+def regret_table(contest: Contest, rounds: np.ndarray) -> pd.DataFrame:
+    """Cumulative regret of each policy and seed at `rounds`: policy, seed, round, regret."""
+    parts = [
+        pd.DataFrame(
+            {
+                "policy": name,
+                "seed": np.repeat(contest.seeds, len(rounds)),
+                "round": np.tile(rounds, len(contest.seeds)),
+                "regret": cumulative(played)[:, rounds - 1].ravel(),
+            }
+        )
+        for name, played in contest.played.items()
+    ]
+    return pd.concat(parts, ignore_index=True)
+
+
+def cumulative(played: Played) -> np.ndarray:
+    """Sum of regret up to each round, [N, T], in double precision."""
+    return np.cumsum(np.asarray(played.regret, np.float64), axis=1)
+
+
+def mean_table(regret: pd.DataFrame) -> pd.DataFrame:
+    """Means over seeds with 95 % t-intervals: policy, round, regret, low, high."""
+    means = mean_interval(regret, ["policy", "round"], "regret")
+    return pd.DataFrame(
+        {
+            "policy": means["policy"],
+            "round": means["round"],
+            "regret": means["mean"],
+            "low": means["mean"] - means["half"],
+            "high": means["mean"] + means["half"],
+        }
+    )
+
+
+def policy_table(contest: Contest) -> pd.DataFrame:
+    """One row a policy, at the horizon.
+
+    regret, sem, low, high: mean over seeds, its standard error and 95 % t-interval. to_online,
+    to_best: mean regret over that of linucb, and over the lower one of linucb and pooled.
+    used_offline: share of rounds whose arm had the smaller width from pooled data.
+    effective_dimension: mean over seeds. guarantee: whether theory bounds the regret.
+    """
+    rows = []
+    final = {name: cumulative(played)[:, -1] for name, played in contest.played.items()}
+    online, pooled = (final[name].mean() if name in final else np.nan for name in (ONLINE, POOLED))
+    best = np.nanmin([online, pooled]) if np.isfinite([online, pooled]).any() else np.nan
+    for name, played in contest.played.items():
+        policy, settings = contest.policies[name]
+        regret = final[name]
+        count = len(regret)
+        interval = mean_interval(pd.DataFrame({"of": name, "regret": regret}), ["of"], "regret")
+        half = float(interval["half"].iloc[0])
+        rows.append(
+            {
+                "policy": name,
+                "regret": regret.mean(),
+                "sem": regret.std(ddof=1) / np.sqrt(count) if count > 1 else np.nan,
+                "low": regret.mean() - half,
+                "high": regret.mean() + half,
+                "to_online": regret.mean() / online,
+                "to_best": regret.mean() / best,
+                "used_offline": float(np.asarray(played.used_offline).mean()),
+                "effective_dimension": _effective_dimension(contest, name),
+                "guarantee": guarantee(policy, settings.width_scale),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def guarantee(policy: Policy, scale: float) -> str:
+    """What theory says of a policy's regret."""
+    untaught = policy.rule in (Rule.THOMPSON, Rule.OFFLINE_GREEDY, Rule.UNIFORM)
+    if untaught or policy.pooling is Pooling.NAIVE:
+        return "none"
+    return "theory" if scale >= 1.0 else f"void: widths x {scale:g}"
+
+
+def certificate_table(contest: Contest) -> pd.DataFrame:
+    """One row a seed. rows: of the log. kappa: the alignment of certificate and log. log_least,
+    log_most: the least and the greatest eigenvalue of its gram."""
+    environment = contest.environment
+    keys = jax.vmap(jax.random.key)(np.asarray(contest.seeds, np.uint32))
+    instances = jax.vmap(lambda key: environment.draw(jax.random.split(key, 3)[0]))(keys)
+    offline = jax.vmap(environment.offline)(instances)
+    certificates = jax.vmap(environment.certificate)(instances)
+    lam = environment.assumptions.regularisation
+    kappa = jax.vmap(lambda claimed, log: alignment(claimed, log, lam))(certificates, offline)
+    values = np.linalg.eigvalsh(np.asarray(offline.gram, np.float64))
+    return pd.DataFrame(
+        {
+            "seed": contest.seeds,
+            "rows": np.asarray(offline.count).sum(-1).astype(int),
+            "kappa": np.asarray(kappa),
+            "log_least": values.min((1, 2)),
+            "log_most": values.max((1, 2)),
+        }
+    )
+
+
+def use_table(contest: Contest, rounds: np.ndarray) -> pd.DataFrame:
+    """Share of rounds since the one before in which logs tightened: policy, round, used_offline."""
+    edges = np.concatenate([[0], rounds])
+    parts = []
+    for name, played in contest.played.items():
+        if not contest.policies[name][0].rule.two:
+            continue
+        used = np.asarray(played.used_offline, np.float64).mean(0)
+        shares = np.diff(np.concatenate([[0.0], np.cumsum(used)])[edges]) / np.diff(edges)
+        parts.append(pd.DataFrame({"policy": name, "round": rounds, "used_offline": shares}))
+    empty = pd.DataFrame({"policy": [], "round": [], "used_offline": []})
+    return pd.concat(parts, ignore_index=True) if parts else empty
+
+
+def _effective_dimension(contest: Contest, name: str) -> float:
+    environment, played = contest.environment, contest.played[name]
+    policy = contest.policies[name][0]
+    if policy.rule in (Rule.STAGED, Rule.UNIFORM, Rule.OFFLINE_GREEDY) or policy.forgets:
+        return float("nan")
+    side = played.state.online if policy.rule in (Rule.ONLINE, Rule.THOMPSON) else None
+    growth = np.asarray((side or played.state.pooled).growth).sum(-1).mean()
+    dimension = environment.blocks * environment.dimension
+    lam = environment.assumptions.regularisation
+    return float(effective_dimension(growth, played.regret.shape[1], dimension, lam))
