@@ -46,7 +46,7 @@ def compare(cfg: BanditConfig) -> Findings:
     shown: pd.DataFrame = policies.loc[:, list(_SHOWN)]
     return Findings(
         result=_result(cfg, policies),
-        metrics=_metrics(policies, float(certificates["kappa"].mean())),
+        metrics=_metrics(policies, float(certificates["kappa"].to_numpy().mean())),
         tables={
             "policies": ResultTable(
                 "Policies at the horizon",
