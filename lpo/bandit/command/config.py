@@ -21,7 +21,8 @@ CaseKind = Enum(
 )
 ClaimKind = Enum("ClaimKind", ["product", "ellipsoid", "euclidean"])
 CertificateKind = Enum("CertificateKind", ["claimed", "none"])
-AnalysisKind = Enum("AnalysisKind", ["horizons"])
+IntervalKind = Enum("IntervalKind", ["normal", "bootstrap", "empirical_bernstein"])
+AnalysisKind = Enum("AnalysisKind", ["horizons", "off_policy"])
 
 
 @dataclass
@@ -37,6 +38,30 @@ class EnvironmentConfig:
     norm: float = 0.5
     available: float = 1.0
     most_delay: int = 0
+
+
+@dataclass
+class LogConfig:
+    """A log file and how it is evaluated (`lpo.bandit.ope`)."""
+
+    path: str | None = None
+    context: list[str] | None = None
+    action: str = "action"
+    reward: str = "reward"
+    propensity: str = "propensity"
+    actions: list[str] | None = None
+    interval: IntervalKind = IntervalKind.bootstrap
+    level: float = 0.95
+    draws: int = 1000
+    clip: float = 10.0
+    switch: float = 10.0
+    folds: int = 5
+    temperature: float | None = None
+    reward_low: float | None = None
+    reward_high: float | None = None
+    changes: Any = None
+    unchanged: float = 0.01
+    cap: float = 2.0
 
 
 @dataclass
@@ -68,4 +93,5 @@ class BanditConfig(CommandConfig):
     claim: ClaimKind = ClaimKind.product
     certificate: CertificateKind = CertificateKind.claimed
     x64: bool = False
+    log: LogConfig = field(default_factory=LogConfig)
     analysis: BanditAnalysisConfig = field(default_factory=BanditAnalysisConfig)
