@@ -50,7 +50,7 @@ class LogConfig:
     reward: str = "reward"
     propensity: str = "propensity"
     actions: list[str] | None = None
-    interval: IntervalKind = IntervalKind.bootstrap
+    interval: IntervalKind = IntervalKind.normal
     level: float = 0.95
     draws: int = 1000
     clip: float = 10.0
