@@ -48,7 +48,9 @@ def explain(
     cause = error.__cause__ if isinstance(error, ConfigCompositionException) else error
     if isinstance(cause, (ConfigAttributeError, ConfigKeyError)) and cause.full_key:
         key = str(cause.full_key)
-        return _unknown(key, _siblings(key, config_name, overrides, loader))
+        known = _siblings(key, config_name, overrides, loader)
+        fields = getattr(cause.object_type, "__dataclass_fields__", ())  # of a record being added
+        return _unknown(key, known or list(fields))
     if isinstance(cause, OmegaConfBaseException):
         return explain_value(cause)
     return _composition(str(error), config_name, overrides, loader)
@@ -66,6 +68,8 @@ def explain_value(error: OmegaConfBaseException) -> str:
         return f"{key}: '{found[1]}' given; allowed: {found[2]}"
     if re.match(r"Invalid value assigned: \w+ is not a ListConfig", text):
         return f"{key}: one value given; allowed: a list, {key}=[...]"
+    if re.match(r"Invalid type assigned: dict is not a subclass of", text):
+        return f"{key}: not there to be set in parts; allowed: all of it, +...{key}={{...}}"
     if text.endswith("is not Optional"):
         return f"{key}: null given; allowed: a value"
     return f"{key}: {text}" if key else text

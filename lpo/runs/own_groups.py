@@ -10,7 +10,11 @@ from pathlib import Path
 
 
 def with_own_groups(conf: Path, command: str, overrides: Sequence[str]) -> list[str]:
-    """Return the overrides with the command's own groups as Hydra calls them."""
+    """Return the overrides with the command's own groups as Hydra calls them.
+
+    `+scenario.mine={...}` becomes `+scenario={mine:{...}}`: into a typed mapping OmegaConf merges a
+    whole record where it refuses to assign one (2.3).
+    """
     return [_named(conf, command, each) for each in overrides]
 
 
@@ -26,6 +30,15 @@ def folder_of(group: str) -> str:
 
 def _named(conf: Path, command: str, override: str) -> str:
     key, equals, value = override.partition("=")
-    if equals and key.isidentifier() and (conf / command / key).is_dir():
+    if not equals:
+        return override
+    if key.isidentifier() and (conf / command / key).is_dir():
         return f"{command}/{key}@{key}={value}"
-    return override
+    if not key.startswith("+") or not value.startswith("{"):
+        return override
+    group, _, entry = key.lstrip("+").partition(".")
+    if not entry or "." in entry or not group.isidentifier():
+        return override
+    if not (conf / command / group).is_dir():
+        return override
+    return f"+{group}={{{entry}:{value}}}"

@@ -21,7 +21,7 @@ from lpo.errors import InputError
 from lpo.scale.laws import Latency, LawNumbers, Laws
 from lpo.scale.models import Models
 from lpo.scale.passes import Pairs, longest_spread, pass_moments
-from lpo.scale.passes.moments import root
+from lpo.scale.root import root
 
 
 def time_moments(

@@ -105,6 +105,9 @@ def make_laws(
 ) -> tuple[Laws, LawNumbers]:
     """Return checked laws; `numbers` are fields of `LawNumbers`.
 
+    A verifier without noise (verifier_sd 0) takes the best score: the rule is then best_of_k, whose
+    integrals have no noise to divide by.
+
     Raises InputError, one line, on names and numbers out of range, and on combinations that mean
     nothing: `varied` with another rule than pass_at_k, or with a correlation, which says the same
     in another way.
@@ -120,7 +123,7 @@ def make_laws(
     allowed = {
         "correlation": (0.0 <= values.correlation < 1.0, "in [0, 1)"),
         "contention": (0.0 <= values.contention < np.inf, "finite and at least 0"),
-        "verifier_sd": (0.0 < values.verifier_sd < np.inf, "positive and finite"),
+        "verifier_sd": (0.0 <= values.verifier_sd < np.inf, "finite and at least 0"),
         "right_weight": (0.0 < values.right_weight < np.inf, "positive and finite"),
         "wrong_weight": (0.0 < values.wrong_weight < np.inf, "positive and finite"),
     }
@@ -131,6 +134,8 @@ def make_laws(
         raise InputError(f"`wrong_answers` must be a whole number >= 1, got {wrong_answers}.")
     if varied and (rule != Rule.PASS_AT_K or values.correlation > 0.0):
         raise InputError("`varied` is for the rule pass_at_k with a correlation of 0.")
+    if rule == Rule.VERIFIER and values.verifier_sd == 0.0:
+        rule = Rule.BEST_OF_K
     laws = Laws(
         Latency(latency),
         Rule(rule),

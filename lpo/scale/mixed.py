@@ -28,7 +28,7 @@ from lpo.scale.mix_search import (
     sparing,
 )
 from lpo.scale.models import Models
-from lpo.scale.passes.pieces import over_pieces
+from lpo.scale.quadrature import over_pieces
 
 _NODES = 12
 _NEVER = -700.0  # in place of log 0, of which 0 passes would be NaN

@@ -1,12 +1,40 @@
 """The nine models of arXiv 2510.18905, as its code has them: illustrative constants."""
 
+from contextlib import contextmanager
 from functools import cache
+from importlib import import_module
+from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pytest
 from scipy import integrate, stats
 
 from lpo.scale.models import ModelSet, make_models
+from tests import quick
+
+# where it is called, and the places of its static arguments
+_PROGRAMS = {
+    "lpo.scale.accuracy.moments._moments": (0, 1),
+    "lpo.scale.accuracy.slopes._slopes": (),
+    "lpo.scale.exact._compiled": (0, 1, 2),
+    "lpo.scale.mixed.over_pieces": (1,),
+    "lpo.scale.monte_carlo.runs.scores_for": (0,),
+    "lpo.scale.monte_carlo.runs.simulate_chunk": (0, 1),
+    "lpo.scale.select.selections._fronts": (),
+    "lpo.scale.sensitivity.slopes._slopes": (0, 1, 2),
+    "lpo.scale.under_load.cluster._pass_moments": (),
+    "lpo.serve.requests.engine._advanced": (0, 1),
+}
+
+
+def _quickly(path: str, static: tuple[int, ...]) -> tuple[ModuleType, str, Any]:
+    place, _, name = path.rpartition(".")
+    module = import_module(place)
+    return module, name, quick.program(getattr(module, name), *static)
+
+
+_QUICK = [_quickly(*each) for each in _PROGRAMS.items()]
 
 # dollars per million tokens, microseconds per token, mean and standard deviation of the score
 _NINE = {
@@ -20,6 +48,27 @@ _NINE = {
     "qwen3-next-80b-a3b": (0.50, 1.25, 400, 4000, 0.89, 0.05),
     "qwen3-30b-a3b": (0.35, 0.90, 250, 2000, 0.88, 0.06),
 }
+
+
+@contextmanager
+def _compiled_quickly():
+    with pytest.MonkeyPatch.context() as patch:
+        for place in _QUICK:
+            patch.setattr(*place)
+        yield
+
+
+@pytest.fixture(scope="module", autouse=True)
+def compiled_quickly():
+    """Here most programs of the package run once or twice; `test_shipped.py` says that they are the
+    same programs."""
+    with _compiled_quickly():
+        yield
+
+
+@pytest.fixture(scope="session")
+def quickly():
+    return _compiled_quickly
 
 
 @pytest.fixture(scope="session")

@@ -12,6 +12,7 @@ from lpo.scale.exact import exact_curves
 from lpo.scale.laws import Laws, make_laws
 from lpo.scale.models import Models, chosen
 from lpo.scale.passes import make_pairs
+from tests import quick
 
 K = np.arange(1, 65)
 P = [1, 4]
@@ -116,7 +117,7 @@ def test_curves_have_derivatives(reference_models):
         return jnp.stack([e.mean[:, 0, 0].sum() for e in (curves.cost, curves.time)])
 
     with jax.enable_x64(True):
-        slopes = jax.jacrev(total)(jax.tree.map(jnp.asarray, models))
+        slopes = quick.jit(jax.jacrev(total))(models)
     np.testing.assert_allclose(slopes.output_price, [8 * models.output, 0 * models.output])
     np.testing.assert_allclose(slopes.input_s, [0 * models.prompt, 4 * models.prompt])
     np.testing.assert_allclose(slopes.prompt, [8 * models.input_price, 4 * models.input_s])

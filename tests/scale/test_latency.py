@@ -137,7 +137,7 @@ def test_observed_lengths(reference_models):
     np.testing.assert_allclose(mean[:, 0, 0], 2.0 * short + gap * (both + 0.25), rtol=1e-12)
     spread = np.sqrt(both * (1.0 - both) + 0.25 * 0.75)
     np.testing.assert_allclose(sd[:, 0, 0], gap * spread, rtol=1e-10)
-    one = pass_moments(models, pairs)
+    one = quick.jit(pass_moments)(models, pairs)
     mean, _ = times("mean", models, k=np.array([3]), parallel=np.array([2]), pairs=pairs)
     np.testing.assert_allclose(mean[:, 0, 0], 1.5 * np.asarray(one.time), rtol=1e-6)
 

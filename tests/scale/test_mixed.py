@@ -2,6 +2,7 @@
 
 import itertools
 
+import jax
 import numpy as np
 import pytest
 from scipy.integrate import quad
@@ -12,6 +13,7 @@ from lpo.scale.curves import Limits
 from lpo.scale.mixed import best_mix, mixed_accuracy
 from lpo.scale.models import Models
 from lpo.scale.passes import pass_moments
+from tests import quick
 
 
 def models(accuracy, sd):
@@ -164,7 +166,8 @@ def test_bad_input_is_refused(change, message):
 def test_passes_that_add_nothing_are_left_out(reference_models):
     """Within ten minutes and two dollars accuracy is 1 to all digits with many mixes."""
     models = reference_models.models
-    one = pass_moments(models)
+    with jax.enable_x64(True):
+        one = jax.tree.map(np.asarray, quick.jit(pass_moments)(models))
     found = best_mix(models, one.cost, one.time, Limits(2.0, 600.0, 0.95), 4)
     cheaper = np.zeros_like(found.passes)
     cheaper[reference_models.names.index("nvidia-nemotron-nano-9b-v2")] = 290

@@ -17,11 +17,12 @@ import jax.numpy as jnp
 import numpy as np
 from jax.scipy.special import ndtr, ndtri
 
-from lpo.scale.accuracy.normal import FAR, SPLITS, STEPS, log_phi, of_best, root, split_at
+from lpo.scale.accuracy.normal import FAR, SPLITS, STEPS, log_phi, of_best, split_at
 from lpo.scale.accuracy.score import Scores, scores_of, standard, wide
 from lpo.scale.laws import AccuracyLaw
-from lpo.scale.passes.pieces import over_pieces
 from lpo.scale.passes.standard import density
+from lpo.scale.quadrature import over_pieces
+from lpo.scale.root import root
 
 _NODES = 16
 _LEAST = 1e-14  # a correlation that is none

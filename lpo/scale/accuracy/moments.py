@@ -1,5 +1,6 @@
 """Mean and standard deviation of the accuracy of k passes, for every rule and law."""
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -10,12 +11,12 @@ from jax.core import Tracer
 
 from lpo.errors import InputError
 from lpo.scale.accuracy.best import any_right, best_of_k
-from lpo.scale.accuracy.normal import root
 from lpo.scale.accuracy.pass_at_k import any_right_varied
 from lpo.scale.accuracy.verifier import verified
 from lpo.scale.accuracy.votes import MOST, majority, of_votes, weighted
 from lpo.scale.laws import AccuracyLaw, LawNumbers, Laws, Rule
 from lpo.scale.models import Models
+from lpo.scale.root import root
 
 
 def accuracy_moments(
@@ -62,17 +63,27 @@ def accuracy_moments(
         return np.asarray(mean), np.asarray(sd)
 
 
-def check_beta(laws: Laws, models: Models) -> None:
-    """Raise InputError where the laws ask for Beta distributions that do not exist."""
+def check_beta(laws: Laws, models: Models, names: Sequence[str] | None = None) -> None:
+    """Raise InputError where the laws ask for Beta distributions that do not exist.
+
+    names: of the models [m], for the line; without them it says the place of the model, from 0.
+    """
     scored = not laws.rule.votes and laws.accuracy == AccuracyLaw.BETA
     if not (scored or laws.varied):
         return
-    mean, sd = np.asarray(models.accuracy), np.asarray(models.accuracy_sd)
-    if not ((mean > 0.0) & (mean < 1.0) & (sd**2 < mean * (1.0 - mean))).all():
-        raise InputError(
-            "`accuracy` must be inside (0, 1) and `accuracy_sd` below "
-            f"sqrt(accuracy (1 - accuracy)) for a Beta distribution, got {mean} and {sd}."
-        )
+    given = np.asarray(models.accuracy), np.asarray(models.accuracy_sd)
+    mean, sd = (each.ravel() for each in np.broadcast_arrays(*given))
+    good = (mean > 0.0) & (mean < 1.0) & (sd**2 < mean * (1.0 - mean))
+    if good.all():
+        return
+    at = int(good.argmin())
+    inside = 0.0 < mean[at] < 1.0
+    most = f" = {np.sqrt(mean[at] * (1.0 - mean[at])):.4g}" if inside else ""
+    raise InputError(
+        f"model {at if names is None else names[at]}: accuracy {mean[at]:g} with accuracy_sd "
+        f"{sd[at]:g} given; allowed for a Beta distribution: accuracy inside (0, 1), accuracy_sd "
+        f"below sqrt(accuracy (1 - accuracy)){most}"
+    )
 
 
 def _check_k(k: np.ndarray, counted: bool) -> None:

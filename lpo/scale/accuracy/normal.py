@@ -43,9 +43,3 @@ def log_phi(z: Any) -> jax.Array:
     with into the loop over k of `of_best`, at fifty times its time.
     """
     return jnp.log(ndtr(z))
-
-
-def root(square: Any) -> jax.Array:
-    """Return the square root, 0 with a derivative of 0 where rounding has left nothing."""
-    some = square > 0.0
-    return jnp.where(some, jnp.sqrt(jnp.where(some, square, 1.0)), 0.0)

@@ -11,8 +11,8 @@ from lpo.scale.accuracy.normal import SPLITS, log_phi
 from lpo.scale.accuracy.score import scores_of
 from lpo.scale.laws import AccuracyLaw
 from lpo.scale.models import Models
-from lpo.scale.passes.pieces import over_pieces
 from lpo.scale.passes.standard import density
+from lpo.scale.quadrature import over_pieces
 
 _NODES = 16
 

@@ -15,11 +15,12 @@ import numpy as np
 from jax.scipy.special import ndtr
 
 from lpo.scale.accuracy.best import parts
-from lpo.scale.accuracy.normal import FAR, of_best, root, split_at
+from lpo.scale.accuracy.normal import FAR, of_best, split_at
 from lpo.scale.accuracy.score import Scores, scores_of, standard, wide
 from lpo.scale.laws import AccuracyLaw
-from lpo.scale.passes.pieces import over_pieces
 from lpo.scale.passes.standard import density
+from lpo.scale.quadrature import over_pieces
+from lpo.scale.root import root
 
 _BODY = np.array([-FAR, -4.0, -2.0, -0.8, 0.0, 0.8, 1.6, 2.4, 3.2, 4.0, 5.5, FAR])
 _SPIKE = np.array([-FAR, -4.0, -2.0, -0.8, 0.8, 2.0, 4.0, FAR])

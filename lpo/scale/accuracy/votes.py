@@ -12,8 +12,8 @@ from lpo.scale.accuracy.best import latent_of_probability, parts
 from lpo.scale.accuracy.beta import log_below
 from lpo.scale.accuracy.normal import FAR, split_at
 from lpo.scale.accuracy.ties import shares
-from lpo.scale.passes.pieces import over_pieces
 from lpo.scale.passes.standard import density
+from lpo.scale.quadrature import over_pieces
 
 MOST = 1000
 """Passes that are counted; tables have their square, and factorials must fit float64."""

@@ -18,7 +18,7 @@ from lpo.scale.command.config import ScaleConfig
 from lpo.scale.command.question import Question
 from lpo.scale.command.resampling import resampled_table
 from lpo.scale.command.sweeping import sweep
-from lpo.scale.command.tables import curve_table
+from lpo.scale.command.tables import LEVEL, curve_table
 
 _SHOWN = {
     "scenario": "scenario",
@@ -28,13 +28,22 @@ _SHOWN = {
     "parallel": "P",
     "accuracy": "accuracy",
     "accuracy_sd": "+-",
+    "chance": "chance",
     "cost_usd": "cost, $",
     "time_s": "time, s",
     "cost_per_pass_usd": "$ a pass",
     "time_per_pass_s": "s a pass",
     "cube": "cube",
 }
-"""Columns on the terminal, and what they are called there."""
+"""Columns on the terminal, and what they are called there; those that the table has."""
+_INTERVALS = (
+    f" _mean_low, _mean_high: confidence interval at {100 * LEVEL:g} % of a mean over simulated "
+    "queries, at that k."
+)
+_CHANCES = (
+    " chance: the share of simulated queries that keep all limits; chance_low, chance_high: its "
+    f"Wilson interval at {100 * LEVEL:g} %."
+)
 
 
 def answer(cfg: ScaleConfig, asked: Question) -> Findings:
@@ -53,13 +62,15 @@ def answer(cfg: ScaleConfig, asked: Question) -> Findings:
             "By each method, over models, passes and slots together. accuracy_sd, cost_sd, "
             "time_sd: of a single query. cube: the volume of the box between the choice and the "
             "limits; utopia_distance: from (0, 0, 1) in shares of the budgets. cost_usd "
-            "holds the price of slots (slot_price), which the tables for each model leave out.",
+            "holds the price of slots (slot_price), which the tables for each model leave out. "
+            f"k = -1: nothing is feasible, or no knee; note says why.{_more(together)}",
             together,
         ),
         "selections": ResultTable(
             "The choice for each model",
             "k = -1: nothing is feasible, or no knee; note says why. score: what the method "
-            "compares. slack: what is left to the limits. hypervolume: of the feasible points.",
+            "compares. slack: what is left to the limits. hypervolume: of the feasible points."
+            f"{_more(selections)}",
             selections,
         ),
         "front": ResultTable(
@@ -77,7 +88,7 @@ def answer(cfg: ScaleConfig, asked: Question) -> Findings:
     }
     for s, scenario in enumerate(asked.scenarios):
         pictures[f"curves_{scenario}"] = curves_of_one(asked, swept.curves, chosen, s, first)
-    shown = pd.DataFrame({say: together[name] for name, say in _SHOWN.items()})
+    shown = pd.DataFrame({say: together[name] for name, say in _SHOWN.items() if name in together})
     return Findings(
         result=_result(asked, chosen, together),
         metrics=_metrics(asked, chosen, together),
@@ -88,8 +99,14 @@ def answer(cfg: ScaleConfig, asked: Question) -> Findings:
             ("passes by model and method; -1: none", _passes(asked, selections)),
         ],
         notes=[*swept.notes, *_notes(asked, chosen)],
-        frames={"curves": curve_table(asked, swept.curves, chosen.feasible)},
+        frames={"curves": curve_table(asked, swept.curves, chosen.feasible, chosen.missed.chance)},
     )
+
+
+def _more(table: pd.DataFrame) -> str:
+    """What a caption says of columns that not every table has."""
+    words = {"accuracy_mean_low": _INTERVALS, "chance": _CHANCES}
+    return "".join(said for name, said in words.items() if name in table)
 
 
 def _first_model(chosen: Chosen) -> int:

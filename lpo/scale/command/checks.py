@@ -4,6 +4,8 @@ import math
 from pathlib import Path
 from typing import Any
 
+from hydra.core.hydra_config import HydraConfig
+
 from lpo.errors import InputError
 from lpo.runs import check
 from lpo.scale.command.config import AZURE, FeasibilityKind, RuleKind, ScaleConfig, ScenarioConfig
@@ -34,6 +36,8 @@ def validate(cfg: ScaleConfig) -> None:
         check(cfg, "k_max", lambda k: k <= 1000, f"up to 1000 (with {cfg.aggregate.rule.name})")
     check(cfg, "aggregate.wrong_answers", lambda wrong: 1 <= wrong <= 100, "from 1 to 100")
     _check_files(cfg)
+    _check_models(cfg)
+    _check_cluster(cfg)
 
 
 def _check_limits(key: str, limits: ScenarioConfig) -> None:
@@ -67,3 +71,27 @@ def _check_files(cfg: ScaleConfig) -> None:
     for key, path in files.items():
         if not isinstance(path, str) or not Path(path).is_file():
             raise InputError(f"{key}: {path} given, no such file; allowed: null or a file")
+
+
+def _check_models(cfg: ScaleConfig) -> None:
+    """Refuse `models=...` and `models.name.field=...` beside a file, whose models count alone."""
+    if cfg.models_file is None or not HydraConfig.initialized():
+        return
+    for override in HydraConfig.get().overrides.task:
+        # models of the command's own group are scale/models@models to Hydra
+        key = override.partition("=")[0].lstrip("+~").rpartition("@")[2]
+        if key.partition(".")[0] == "models":
+            raise InputError(
+                f"models_file: {cfg.models_file} given, and {key}; allowed: one of them"
+            )
+
+
+def _check_cluster(cfg: ScaleConfig) -> None:
+    """Numbers of analysis under_load; policy and hardware are looked up there."""
+    for key in ("queries_per_s", "gpu_hour_usd", "seconds"):
+        check(cfg, f"cluster.{key}", lambda value: 0 < value < math.inf, "> 0 and finite")
+    for key in ("warm_up_s", "cool_down_s"):
+        words = "null, or >= 0 and finite"
+        check(cfg, f"cluster.{key}", lambda s: s is None or 0 <= s < math.inf, words)
+    check(cfg, "cluster.gpus", lambda gpus: 1 <= gpus <= 4096, "from 1 to 4096")
+    check(cfg, "cluster.seeds", lambda seeds: 1 <= seeds <= 256, "from 1 to 256")

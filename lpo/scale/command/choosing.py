@@ -1,5 +1,7 @@
 """What is chosen in every scenario: for each model and number of slots, and among all of them."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -7,15 +9,15 @@ import pandas as pd
 
 from lpo.scale.command.config import FeasibilityKind, ScaleConfig
 from lpo.scale.command.question import Question
+from lpo.scale.command.reasons import NO_KNEE, Missed, case_words, scenario_words
+from lpo.scale.command.tables import chances, mean_intervals
 from lpo.scale.curves import Curves, Limits
 from lpo.scale.select import (
     Choice,
     Joint,
     Options,
     Place,
-    Points,
     Selections,
-    Shortfall,
     allowed_grid,
     choices,
     cubes,
@@ -31,20 +33,21 @@ from lpo.scale.select import (
 )
 
 METHODS = Selections._fields
-LIMITS = ("cost", "time", "accuracy")
 
 
 class Chosen(NamedTuple):
     """allowed bool [p, K], feasible bool [s, m, p, K]. selections: of each model and number of
-    slots, `at` [s, m, p]. missing: what stands in the way, [s, m, p]. joint: over all of them.
-    hypervolume: [s, m, p]."""
+    slots, `at` [s, m, p]. missed: what stands in the way of each. joint: over all of them.
+    missed_together: what stands in the way there, with the price of slots and with those alone
+    that may be used. hypervolume: [s, m, p]."""
 
     options: Options
     allowed: np.ndarray
     feasible: np.ndarray
     selections: Selections
-    missing: Shortfall
+    missed: Missed
     joint: Joint
+    missed_together: Missed
     hypervolume: np.ndarray
 
 
@@ -53,33 +56,44 @@ def choose(cfg: ScaleConfig, asked: Question, curves: Curves) -> Chosen:
     options = make_options(scale=cfg.axes.name, cube=cfg.cube.name)
     allowed = allowed_grid(asked.k, asked.parallel, cfg.grid.name)
     by_chance = cfg.feasibility is FeasibilityKind.chance
-    if by_chance:
-        feasible = feasible_by_chance(curves, cfg.epsilon, allowed).feasible
-    else:
+
+    def missed(of: Curves, may: np.ndarray) -> Missed:
+        chance = feasible_by_chance(of, cfg.epsilon, may) if by_chance else None
+        return Missed(shortfall(of, asked.limits, may), chance, 1.0 - cfg.epsilon)
+
+    alone = missed(curves, allowed)
+    if alone.chance is None:
         feasible = feasible_by_mean(curves, asked.limits, allowed)
+    else:
+        feasible = alone.chance.feasible
     points = points_of(curves)
+    together = joint(
+        options,
+        curves,
+        asked.limits,
+        allowed,
+        slot_price=cfg.slot_price,
+        most_parallel=cfg.most_parallel,
+        feasible=feasible if by_chance else None,
+    )
+    usable = allowed
+    if cfg.most_parallel is not None:
+        usable = allowed & (asked.parallel <= cfg.most_parallel)[:, None]
     return Chosen(
         options,
         allowed,
         feasible,
         select(options, points, feasible, asked.limits, k=asked.k),
-        shortfall(curves, asked.limits, allowed),
-        joint(
-            options,
-            curves,
-            asked.limits,
-            allowed,
-            slot_price=cfg.slot_price,
-            most_parallel=cfg.most_parallel,
-            feasible=feasible if by_chance else None,
-        ),
+        alone,
+        together,
+        missed(together.curves, usable),
         front_hypervolume(points, feasible, asked.limits),
     )
 
 
 def selection_table(asked: Question, curves: Curves, chosen: Chosen) -> pd.DataFrame:
     """One row a model, scenario, number of slots and method; k = -1 where nothing was chosen."""
-    s, m, p = chosen.missing.at.shape
+    s, m, p = chosen.hypervolume.shape
     scenario, model, slots = np.indices((s, m, p))
     keeps, tables = np.asarray(chosen.feasible.any(-1)), []
     for rank, (method, one) in enumerate(zip(METHODS, chosen.selections, strict=True)):
@@ -89,9 +103,9 @@ def selection_table(asked: Question, curves: Curves, chosen: Chosen) -> pd.DataF
                 "model": np.array(asked.models.names)[model.ravel()],
                 "scenario": np.array(asked.scenarios)[scenario.ravel()],
                 "method": method,
-                **_columns(asked, chosen, points_of(curves), places(one.at), found, keeps),
+                **_columns(asked, chosen, curves, places(one.at), found, keeps),
                 "hypervolume": chosen.hypervolume.ravel(),
-                "note": _reasons(asked, chosen, np.asarray(one.at)),
+                "note": _notes(one.at, keeps, partial(case_words, asked, chosen.missed)),
             }
         )
         table["parallel"] = asked.parallel[slots.ravel()]
@@ -102,13 +116,18 @@ def selection_table(asked: Question, curves: Curves, chosen: Chosen) -> pd.DataF
 
 
 def joint_table(asked: Question, chosen: Chosen) -> pd.DataFrame:
-    """One row a scenario and method: the choice among all models, passes and slots."""
+    """One row a scenario and method: the choice among all models, passes and slots; k = -1 where
+    nothing was chosen."""
     found = chosen.joint
     choice = choices(found.curves, asked.limits, found.place)
     names = np.array([*asked.models.names, "–"])
     s, methods = found.place.k.shape
     keeps = np.asarray(found.feasible.any((1, 2, 3)))[:, None]
-    columns = _columns(asked, chosen, points_of(found.curves), found.place, choice, keeps)
+    columns = _columns(asked, chosen, found.curves, found.place, choice, keeps)
+
+    def why(place: tuple[int, ...]) -> str:
+        return scenario_words(asked, chosen.missed_together, place[0])
+
     return pd.DataFrame(
         {
             "scenario": np.repeat(asked.scenarios, methods),
@@ -116,6 +135,7 @@ def joint_table(asked: Question, chosen: Chosen) -> pd.DataFrame:
             "model": names[found.place.model].ravel(),
             **columns,
             "score": np.stack([one.score for one in found.selections], -1).ravel(),
+            "note": _notes(found.place.k, keeps, why),
         }
     )
 
@@ -133,9 +153,10 @@ def front_table(asked: Question, chosen: Chosen) -> pd.DataFrame:
                 "cost_usd": points.cost[place],
                 "time_s": points.time[place],
                 "accuracy": points.accuracy[place],
+                **chances(chosen.missed.chance, (s, *place)),
             }
         )
-        for scenario, place in zip(asked.scenarios, chosen.joint.front, strict=True)
+        for s, (scenario, place) in enumerate(zip(asked.scenarios, chosen.joint.front, strict=True))
     ]
     return pd.concat(tables, ignore_index=True)
 
@@ -143,7 +164,7 @@ def front_table(asked: Question, chosen: Chosen) -> pd.DataFrame:
 def _columns(
     asked: Question,
     chosen: Chosen,
-    points: Points,
+    curves: Curves,
     place: Place,
     found: Choice,
     keeps: np.ndarray,
@@ -152,7 +173,7 @@ def _columns(
     none = np.asarray(place.k) < 0
     bounds = Limits(*(np.reshape(limit, (-1,) + (1,) * (none.ndim - 1)) for limit in asked.limits))
     scenario = np.indices(none.shape)[0]
-    volume = cubes(chosen.options, points, asked.limits)
+    volume = cubes(chosen.options, points_of(curves), asked.limits)
     at = (scenario, *(np.maximum(each, 0) for each in place))
     distance = np.sqrt(
         (found.cost.mean / bounds.cost) ** 2
@@ -177,34 +198,21 @@ def _columns(
         "cube": np.where(none, np.nan, volume[at]),
         "utopia_distance": distance,
     }
+    means = {"cost_usd": found.cost, "time_s": found.time, "accuracy": found.accuracy}
+    columns |= mean_intervals(curves, means)
+    for name, values in chances(chosen.missed.chance, at).items():
+        columns[name] = np.where(none, np.nan, values)
     return {name: np.asarray(values).ravel() for name, values in columns.items()}
 
 
-def _reasons(asked: Question, chosen: Chosen, at: np.ndarray) -> list[str]:
-    """Why nothing was chosen, in words; empty where something was."""
-    keeps = np.asarray(chosen.feasible.any(-1))
-    words = []
-    for place in np.ndindex(at.shape):
-        if at[place] >= 0:
-            words.append("")
-        elif keeps[place]:
-            words.append("fewer than three points on the front")
-        else:
-            words.append(missed_words(asked, chosen.missing, place))
-    return words
+def _notes(at: Any, keeps: np.ndarray, why: Callable[[tuple[int, ...]], str]) -> list[str]:
+    """Empty where something was chosen, `at` [s, ...] not -1; otherwise why not, in rows.
 
-
-def missed_words(asked: Question, missing: Shortfall, place: tuple[int, ...]) -> str:
-    """Which limits the nearest number of passes misses, and by how much."""
-    nearest = int(missing.at[place])
-    if nearest < 0:
-        return "no number of passes is allowed"
-    units = ("{:.3g} $", "{:.3g} s", "{:.3g}")
-    parts = [
-        f"{name} by {unit.format(missed[place])}"
-        for name, unit, missed in zip(LIMITS, units, missing.missed, strict=True)
-        if missed[place] > 0.0
+    keeps: whether anything is feasible, broadcast. why: in words, for the place of a case where
+    nothing is.
+    """
+    feasible = np.broadcast_to(keeps, np.shape(at))
+    return [
+        "" if index >= 0 else NO_KNEE if feasible[place] else why(place)
+        for place, index in np.ndenumerate(at)
     ]
-    if not parts:
-        return f"k = {asked.k[nearest]} keeps the limits in the mean, not often enough"
-    return f"nearest, k = {asked.k[nearest]}, misses {' and '.join(parts)}"

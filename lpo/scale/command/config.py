@@ -16,7 +16,8 @@ LawKind = Enum("LawKind", ["clipped_normal", "truncated_normal", "beta"])
 FeasibilityKind = Enum("FeasibilityKind", ["mean", "chance"])
 AxesKind = Enum("AxesKind", ["range", "budget"])
 CubeKind = Enum("CubeKind", ["accuracy", "feasible"])
-AnalysisKind = Enum("AnalysisKind", ["rules", "mixed", "sensitivity"])
+CostKind = Enum("CostKind", ["average", "marginal"])
+AnalysisKind = Enum("AnalysisKind", ["rules", "mixed", "sensitivity", "under_load"])
 
 ALL = "all"
 AZURE = "azure"
@@ -73,6 +74,22 @@ class LengthsConfig:
 
 
 @dataclass
+class ClusterConfig:
+    """The cluster of analysis under_load (`lpo.scale.under_load`), and how it is simulated."""
+
+    queries_per_s: float = 2.0
+    gpus: int = 40
+    gpu_hour_usd: float = 2.0
+    cost: CostKind = CostKind.average
+    policy: str = "credit_gate"
+    hardware: str = "a100_llama_3_8b_tp1"
+    seconds: float = 60.0
+    warm_up_s: float | None = None
+    cool_down_s: float | None = None
+    seeds: int = 4
+
+
+@dataclass
 class ScaleAnalysisConfig:
     """What an experiment varies."""
 
@@ -106,4 +123,5 @@ class ScaleConfig(CommandConfig):
     slot_price: float = 0.0
     most_parallel: int | None = None
     bootstrap: int = 0
+    cluster: ClusterConfig = field(default_factory=ClusterConfig)
     analysis: ScaleAnalysisConfig = field(default_factory=ScaleAnalysisConfig)

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from lpo.errors import InputError
+from lpo.scale.accuracy import check_beta
 from lpo.scale.command.config import ALL, AZURE, ScaleConfig
 from lpo.scale.curves import Limits
 from lpo.scale.laws import LawNumbers, Laws, make_laws
@@ -54,6 +55,7 @@ def load_question(cfg: ScaleConfig) -> Question:
         right_weight=aggregate.right_weight,
         wrong_weight=aggregate.wrong_weight,
     )
+    check_beta(laws, models.models, models.names)
     asked = cfg.scenario.values()
     return Question(
         models,

@@ -6,6 +6,7 @@ import jax
 
 from lpo.scale.command.config import FeasibilityKind, MethodKind, ScaleConfig
 from lpo.scale.command.question import Question
+from lpo.scale.command.tables import LEVEL
 from lpo.scale.curves import Curves
 from lpo.scale.exact import exact_curves
 from lpo.scale.laws import Latency
@@ -40,6 +41,9 @@ def sweep(cfg: ScaleConfig, asked: Question) -> Swept:
             pairs=asked.pairs,
         )
     if simulated is not None and not exact:
+        notes.append(f"Means are those of {cfg.trials} simulated queries (trials); {_INTERVALS}.")
+        if by_chance:
+            notes.append(_chances(cfg))
         return Swept(simulated, notes)
     laws = asked.laws._replace(latency=Latency.MEAN) if conserving else asked.laws
     curves = exact_curves(
@@ -52,10 +56,20 @@ def sweep(cfg: ScaleConfig, asked: Question) -> Swept:
         curves = curves._replace(time=simulated.time)
         notes.append(
             f"latency=work_conserving has no closed form: times are means of {cfg.trials} "
-            "simulated queries (trials)."
+            f"simulated queries (trials); {_INTERVALS}."
         )
     if by_chance:
-        notes.append(
-            f"The chance to keep the limits is the share of {cfg.trials} simulated queries."
-        )
+        notes.append(_chances(cfg))
     return Swept(curves, notes)
+
+
+_INTERVALS = (
+    f"_mean_low and _mean_high in the tables are their confidence intervals at {100 * LEVEL:g} %"
+)
+
+
+def _chances(cfg: ScaleConfig) -> str:
+    return (
+        f"The chance to keep the limits is the share of {cfg.trials} simulated queries; chance_low "
+        f"and chance_high in the tables are its Wilson interval at {100 * LEVEL:g} %."
+    )

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from lpo.scale.models import Models
 from lpo.scale.passes.completion import changes, completed, near_mean, normal_pass
 from lpo.scale.passes.pairs import Pairs
-from lpo.scale.passes.pieces import over_pieces
+from lpo.scale.quadrature import over_pieces
 
 _NODES = 16
 _ROUNDING = 1e-13, 1e-15  # of the mean square from the centre, and of that of the centre

@@ -8,8 +8,9 @@ import numpy as np
 
 from lpo.scale.models import Models
 from lpo.scale.passes.pairs import Pairs
-from lpo.scale.passes.pieces import over_pieces
 from lpo.scale.passes.standard import FAR, LONGEST, Units, clipped_moments, density, units_of
+from lpo.scale.quadrature import over_pieces
+from lpo.scale.root import root
 
 _NODES = 40  # 1e-15 for a normal density on 18 standard deviations
 
@@ -96,9 +97,3 @@ def _breaks(models: Models, units: Units) -> jax.Array:
     crossing = jnp.clip((crossing - models.prompt) / units.prompt_sd, units.low, units.high)
     far = jnp.full_like(units.low, FAR)
     return jnp.clip(jnp.concatenate([-far, units.low, crossing, units.high, far], -1), -FAR, FAR)
-
-
-def root(variance: Any) -> jax.Array:
-    """Return the square root, with the derivative 0 at 0 (and 0 below: rounding errors)."""
-    positive = variance > 0.0
-    return jnp.where(positive, jnp.sqrt(jnp.where(positive, variance, 1.0)), 0.0)

@@ -47,7 +47,9 @@ def select(
     given = (points, feasible, limits, k, front)
     if any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves(given)):
         return named(*_choose(options, *given))
-    _check(points, feasible, limits, k, front)
+    limits = Limits(*map(np.asarray, limits))  # lists would be taken for trees of numbers
+    _check(points, feasible, limits, np.asarray(k), front)
+    given = (points, np.asarray(feasible), limits, np.asarray(k), front)
     with jax.enable_x64(True):
         at, score = _choose_compiled(options, *jax.tree.map(_real, given))
         return named(np.asarray(at), np.asarray(score))

@@ -132,8 +132,21 @@ def loads(cluster: Cluster, prompt: float, output: float, k: Any) -> np.ndarray:
 def unloaded_s(cluster: Cluster, prompt: int, output: int) -> float:
     """Return how long a pass of so many tokens takes on a GPU of its own, s: the iterations that
     read its prompt in chunks, then one for each token of its output."""
+    return sum(_alone(cluster, prompt, output))
+
+
+def seconds_per_token(cluster: Cluster, prompt: float, output: float) -> tuple[float, float]:
+    """Return the seconds of a prompt token and of an output token on a GPU of its own, of a pass of
+    such mean tokens: `unloaded_s` as the straight line in tokens that `lpo.scale` is made for."""
+    whole = max(round(prompt), 1), max(round(output), 1)
+    read, written = _alone(cluster, *whole)
+    return read / whole[0], written / whole[1]
+
+
+def _alone(cluster: Cluster, prompt: int, output: int) -> tuple[float, float]:
+    """Seconds of reading and of writing."""
     times, chunk = cluster.times, int(cluster.hardware.chunk)
     read = np.arange(0, prompt, chunk)
     prefill = np.asarray(times.mixed(np.minimum(chunk, prompt - read), 0, read), np.float64)
     decode = np.asarray(times.solo(1, prompt + np.arange(output)), np.float64)
-    return float(prefill.sum() + decode.sum())
+    return float(prefill.sum()), float(decode.sum())

@@ -14,7 +14,11 @@ from lpo.serve import Instance
 from lpo.serve.policies import plan_for, targets_of
 from lpo.serve.requests import Served, Status, serve, stack_requests
 
+MARGIN = 1.1
+"""Plans are made for so many times the passes that come, as in replays (docs/serve_replay.md): the
+queue of a gate that admits exactly as many as come grows with the square root of the time."""
 _GROWS = 3.0  # standard deviations by which a cluster that is steady hardly ever fills up
+_DRIFT = 0.01  # of what comes, by which a cluster that is steady hardly fills up in a long run
 
 
 class Span(NamedTuple):
@@ -54,9 +58,10 @@ class Observed(NamedTuple):
 def serve_runs(
     cluster: Cluster, instance: Instance, drawn: list[Bursts], span: Span, size: int, seed: int
 ) -> Served:
-    """Return what became of the passes of each run, [seeds, size]."""
+    """Return what became of the passes of each run, [seeds, size], under one plan for all."""
     policy = cluster.policy
-    targets = targets_of(policy, instance, plan_for(policy, instance), cluster.gpus)
+    expected = instance._replace(arrival=MARGIN * np.asarray(instance.arrival))
+    targets = targets_of(policy, instance, plan_for(policy, expected), cluster.gpus)
     requests = stack_requests([one.requests for one in drawn], size)
     return serve(
         policy,
@@ -69,8 +74,8 @@ def serve_runs(
     )
 
 
-def measured(drawn: list[Bursts], served: Served, span: Span, k: int) -> Measured:
-    """Return what the runs of k passes a query show.
+def measured(drawn: list[Bursts], served: Served, span: Span, k: int, burst: int) -> Measured:
+    """Return what the runs of k passes a query, `burst` at a time, show.
 
     Raises InputError where no pass, or no wave, begins in the time that counts.
     """
@@ -82,7 +87,6 @@ def measured(drawn: list[Bursts], served: Served, span: Span, k: int) -> Measure
         _pooled(each)
         for each in ([r.passes for r in runs], [r.full for r in runs], [r.rest for r in runs])
     )
-    burst = int(drawn[0].size.max(initial=1))
     waves, left = divmod(k, burst)
     if not len(passes.seconds) or not len(full.seconds) or (left and not len(rest.seconds)):
         raise InputError(
@@ -96,8 +100,6 @@ def measured(drawn: list[Bursts], served: Served, span: Span, k: int) -> Measure
         by_pass.append(moments_of(run.passes)[0])
         by_query.append(waves * moments_of(run.full)[0] + last)
     begin, end = sum(run.begin for run in runs), sum(run.end for run in runs)
-    # independent queries come and go: the number of their passes has the variance burst x mean
-    grown = end - begin > _GROWS * np.sqrt(burst * (begin + end))
     total_s = len(runs) * (span.end_s - span.begin_s)
     return Measured(
         pass_s=Estimate(of_pass[0], of_pass[1], _error(np.array(by_pass))),
@@ -108,9 +110,21 @@ def measured(drawn: list[Bursts], served: Served, span: Span, k: int) -> Measure
         ),
         unfinished=float(1.0 - passes.known.mean()),
         completed_per_s=sum(run.completed for run in runs) / k / total_s,
-        grows=bool(grown) or any(run.lost for run in runs),
+        grows=grows(begin, end, len(passes.seconds), burst) or any(run.lost for run in runs),
         law=law_of(passes),
     )
+
+
+def grows(begin: int, end: int, came: int, burst: int) -> bool:
+    """Return whether passes pile up: whether more are there at the end than chance explains.
+
+    begin, end: passes in the cluster, of all runs together. came: in between, burst at a time.
+    Independent queries come and go, so that the number of their passes has the variance burst times
+    its mean; near a load of 1 it has more, and in a long run what counts is whether a share of all
+    that came has stayed.
+    """
+    grown = end - begin
+    return bool(grown > _GROWS * np.sqrt(burst * (begin + end)) and grown > _DRIFT * came)
 
 
 def observed(one: Bursts, served: Served, span: Span) -> Observed:

@@ -30,6 +30,9 @@ class UnderLoad(NamedTuple):
     end than at the beginning but for chance; where it is false the numbers are those of a run of
     this length: with a longer one times grow. law [m][p][K]: of the seconds of a pass, see
     `law_of`.
+
+    The spread of query_s takes its waves for independent. Waves of one query meet the same queue,
+    so that near a load of 1 it is too small: four waves of 4 spread .6 s for 1.2 s at a load of .8.
     """
 
     k: np.ndarray
@@ -73,7 +76,7 @@ def serve_passes(
       one). `seed`: of them all.
 
     **Raises:** InputError on numbers out of range, where nothing arrives in the time that counts,
-    and where the policy needs more GPUs.
+    where a run would have more than `MOST` passes, and where the policy needs more GPUs.
     """
     passes, slots = _whole("k", k), _whole("parallel", parallel)
     _check(seconds, seeds, seed, warm_up_s=warm_up_s, cool_down_s=cool_down_s)
@@ -83,6 +86,12 @@ def serve_passes(
     rate = cluster.queries_per_s
     most = 1
     for span in spans:
+        expected = rate * span.until_s * int(passes.max())
+        if expected > MOST:
+            raise InputError(
+                f"`queries_per_s` times `k` times {span.until_s:.3g} s must be at most {MOST:g} "
+                f"passes, got {expected:.3g}."
+            )
         times = [query_times(rate, span.until_s, [seed, run]) for run in range(seeds)]
         if not any(((span.begin_s <= each) & (each < span.end_s)).any() for each in times):
             raise InputError(f"`seconds` must be long enough for queries to arrive, got {seconds}.")
@@ -98,6 +107,8 @@ def serve_passes(
     return _put_together(passes, slots, np.array(load), found, which)
 
 
+MOST = 1e6
+"""Passes of a run at the most: at some 20 us each with tens of GPUs."""
 _LEAST = 4096
 """Requests that programs are compiled for at the least, and else powers of two: nobody costs
 nothing."""
@@ -130,7 +141,7 @@ def _of_lengths(
                 for run in range(runs.count)
             ]
             what = serve_runs(cluster, instance, drawn, span, runs.size, runs.seed)
-            served[k, burst] = measured(drawn, what, span, k)
+            served[k, burst] = measured(drawn, what, span, k, burst)
     return [[served[k, min(k, slot)] for k in passes.tolist()] for slot in slots.tolist()]
 
 

@@ -11,9 +11,9 @@ import numpy as np
 
 from lpo.errors import InputError
 from lpo.runs import progress
+from lpo.runs.numbers_given import numbers_or
 from lpo.serve import aggregated
 from lpo.serve.command.config import ServeConfig
-from lpo.serve.command.numbers_given import numbers_or
 from lpo.serve.command.problem import Problem, planned
 from lpo.serve.command.simulating import (
     Simulated,

@@ -77,7 +77,7 @@ def test_correlated_passes_against_a_dense_sum(law, models_of):
         y = np.sqrt(correlation) * z + np.sqrt(1.0 - correlation) * own_z[:, None]
         for at, scores in enumerate(given):
             score = np.interp(y, fine, scores)
-            first, second = cells @ score @ weight, cells @ score**2 @ weight
+            first, second = cells @ (score @ weight), cells @ (score**2 @ weight)
             np.testing.assert_allclose(ours[0][at], first, atol=2e-6)
             np.testing.assert_allclose(ours[1][at], np.sqrt(second - first**2), atol=2e-6)
 
@@ -165,8 +165,9 @@ def test_slopes_are_those_of_automatic_and_finite_differences(models_of):
     with jax.enable_x64(True):
         at = tuple(map(jnp.asarray, (models.accuracy, models.accuracy_sd, k)))
         # an entry depends on one mean, one spread and one k
-        ones = [tuple(jnp.ones_like(x) * (i == j) for j, x in enumerate(at)) for i in range(3)]
-        along = [jit(lambda tangent: jax.jvp(best, at, tangent)[1])(one) for one in ones]
+        ones = [tuple(np.full(x.shape, 1.0 * (i == j)) for j, x in enumerate(at)) for i in range(3)]
+        slope = jit(lambda tangent: jax.jvp(best, at, tangent)[1])
+        along = [slope(one) for one in ones]
     for ours, theirs in zip((slopes.mean, slopes.sd, slopes.k), along, strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=1e-10, atol=1e-13)
     h = 1e-3 * k

@@ -34,8 +34,8 @@ def test_a_traced_call_gives_the_same(rule, correlation, models_of):
 def test_one_pass_is_one_pass(rule, models_of):
     """Whatever the rule and the correlation: its score, or whether it is right."""
     laws, numbers = make_laws(rule=rule, correlation=0.5)
-    mean, _ = accuracy_moments(laws, numbers, models_of([0.5], [0.01]), np.array([1]))
-    assert mean[0, 0] == pytest.approx(0.5, abs=1e-9)
+    mean, _ = accuracy_moments(laws, numbers, models_of([0.5, 0.4], [0.01, 0.02]), K)
+    np.testing.assert_allclose(mean[:, 0], [0.5, 0.4], atol=1e-9)
 
 
 def test_numbers_of_one_model(models_of):
@@ -54,6 +54,6 @@ def test_beta_distributions_that_do_not_exist(models_of):
     beta, varied = make_laws(accuracy="beta"), make_laws(rule="pass_at_k", varied=True)
     for laws, numbers in (beta, varied):
         for mean, sd in ((0.5, 0.6), (1.0, 0.0)):
-            with pytest.raises(InputError, match="for a Beta distribution"):
-                accuracy_moments(laws, numbers, models_of([mean], [sd]), K)
+            with pytest.raises(InputError, match=r"model 1: .* for a Beta distribution"):
+                accuracy_moments(laws, numbers, models_of([0.5, mean], [0.1, sd]), K)
     accuracy_moments(*make_laws(rule="majority", accuracy="beta"), models_of([1.0], [0.6]), K)

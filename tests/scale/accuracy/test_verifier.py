@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from scipy import special, stats
+from scipy import special
 
 from lpo.scale.accuracy import accuracy_moments
 from lpo.scale.laws import AccuracyLaw, make_laws
@@ -25,6 +25,10 @@ def pieces(breaks, nodes):
     return (middle + half * at).ravel(), (half * weight).ravel()
 
 
+def density(z):
+    return np.exp(-0.5 * z * z) / np.sqrt(2.0 * np.pi)
+
+
 def by_sums(law, mean, sd, noise, k, shift=0.0, own=1.0):
     """First and second moment, [2, K], by two nested sums: over scores, over what is seen."""
     low, high = -8.3, 8.3
@@ -32,7 +36,7 @@ def by_sums(law, mean, sd, noise, k, shift=0.0, own=1.0):
         ends = (((end - mean) / sd - shift) / own for end in (0.0, 1.0))
         low, high = (np.clip(end, -8.3, 8.3) for end in ends)
     z, weight = pieces(np.linspace(low, high, 25), 16)
-    weight, y = weight * stats.norm.pdf(z), shift + own * z
+    weight, y = weight * density(z), shift + own * z
     if law == AccuracyLaw.CLIPPED_NORMAL:
         score = mean + sd * y
     elif law == AccuracyLaw.TRUNCATED_NORMAL:
@@ -49,13 +53,10 @@ def by_sums(law, mean, sd, noise, k, shift=0.0, own=1.0):
     count = int(4.0 * (score.max() - score.min() + 2.0 * reach) / noise)
     s, wide = pieces(np.linspace(score.min() - reach, score.max() + reach, count), 10)
     off = (s[:, None] - score) / noise
-    cdf, seen = special.ndtr(off) @ weight, stats.norm.pdf(off) / noise
-    return np.array(
-        [
-            [(wide * n * cdf ** (n - 1.0) * (seen @ (weight * score**p))).sum() for n in k]
-            for p in (1, 2)
-        ]
-    )
+    cdf, seen = special.ndtr(off) @ weight, density(off) / noise
+    first, second = seen @ (weight * score), seen @ (weight * score**2)
+    best = [wide * n * cdf ** (n - 1.0) for n in k]
+    return np.array([[each @ first for each in best], [each @ second for each in best]])
 
 
 @pytest.mark.parametrize("law", list(AccuracyLaw))
@@ -70,7 +71,7 @@ def test_sums_on_fine_grids(law, models_of):
 
 def test_correlated_scores_by_sums_given_the_common_factor(models_of):
     z, step = np.linspace(-6.5, 6.5, 27, retstep=True)
-    weight = step * stats.norm.pdf(z)
+    weight = step * density(z)
     clipped, mean, sd = AccuracyLaw.CLIPPED_NORMAL, MEANS[1], SPREADS[1]
     for correlation in (0.3, 0.8):
         ours = moments(models_of(MEANS, SPREADS), 0.05, correlation=correlation)
@@ -84,19 +85,21 @@ def test_correlated_scores_by_sums_given_the_common_factor(models_of):
 def test_closed_form_without_clips(models_of):
     """mean + sd rho m_k, and the variance of a concomitant: sd^2 (rho^2 v_k + 1 - rho^2)."""
     y, weight = pieces(np.linspace(-9.0, 9.0, 40), 20)
-    law = K[:, None] * stats.norm.pdf(y) * special.ndtr(y) ** (K[:, None] - 1.0) * weight
+    law = K[:, None] * density(y) * special.ndtr(y) ** (K[:, None] - 1.0) * weight
     m, v = law @ y, law @ y**2 - (law @ y) ** 2
     for noise in (1e-3, 0.01, 0.2):
         rho = 0.01 / np.hypot(0.01, noise)
-        (mean,), (sd,) = moments(models_of([0.5], [0.01]), noise)
-        np.testing.assert_allclose(mean, 0.5 + 0.01 * rho * m, atol=1e-12)
-        np.testing.assert_allclose(sd, 0.01 * np.sqrt(rho**2 * v + 1.0 - rho**2), atol=1e-11)
+        mean, sd = moments(models_of([0.4, 0.5, 0.6], [0.01] * 3), noise)
+        middle, spread = mean - [[0.4], [0.5], [0.6]], 0.01 * np.sqrt(rho**2 * v + 1.0 - rho**2)
+        np.testing.assert_allclose(middle, np.tile(0.01 * rho * m, (3, 1)), atol=1e-12)
+        np.testing.assert_allclose(sd, np.tile(spread, (3, 1)), atol=1e-11)
 
 
 def test_between_the_best_score_and_one_pass(models_of):
     models = models_of(MEANS, SPREADS)
     best, _ = accuracy_moments(*make_laws(), models, K)
     np.testing.assert_allclose(moments(models, 1e-6)[0], best, atol=1e-7)
+    np.testing.assert_array_equal(moments(models, 0.0)[0], best)  # the limit itself
     blind, spread = moments(models, 1e4)
     np.testing.assert_allclose(blind, np.repeat(best[:, :1], len(K), 1), atol=1e-5)
     np.testing.assert_allclose(spread[:, 0], spread[:, -1], atol=1e-5)

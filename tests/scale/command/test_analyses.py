@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pytest
 
 
 def table(folder, name) -> Any:
@@ -48,6 +49,20 @@ def test_the_choice_moves_with_the_numbers_and_slopes_are_closed_forms(scale):
     low, high = (own[own["side"] == side]["k"].iloc[0] for side in ("-10%", "+10%"))
     assert low <= high
     assert "k_low" in out
+    assert set(table(folder, "score_laws")["law"]) == {"clipped_normal", "truncated_normal", "beta"}
+
+
+def test_sensitivity_of_scores_that_no_beta_distribution_has(scale):
+    code, folder, out, err = scale(
+        "+experiment=scale_sensitivity",
+        "model=[gpt5-nano,gpt5-mini]",
+        "models.gpt5-mini.accuracy_sd=0.3",
+        "k_max=40",
+        "latency=mean",
+    )
+    assert code == 0, err
+    assert "score_laws is left out: model gpt5-mini: accuracy 0.92 with accuracy_sd 0.3" in out
+    assert not (folder / "tables" / "score_laws.csv").exists()
 
 
 def test_mixes_of_models_are_at_least_as_good_as_one(scale):
@@ -62,7 +77,21 @@ def test_mixes_of_models_are_at_least_as_good_as_one(scale):
     assert summary["status"] == "finished"
 
 
-def test_mixes_refuse_what_they_are_not_made_for(scale):
-    code, _, _, err = scale("+experiment=scale_mixed", "aggregate.rule=majority", "k_max=9")
+@pytest.mark.parametrize(
+    ("experiment", "argument", "line"),
+    [
+        ("mixed", "aggregate.rule=verifier", "verifier given; allowed: best_of_k (in mixes)"),
+        ("mixed", "latency=waves", "latency: waves given; allowed: mean (in mixes)"),
+        ("mixed", "contention=0.5", "contention: 0.5 given; allowed: 0.0 (in mixes)"),
+        ("mixed", "grid=multiples_of_p", "grid: multiples_of_p given; allowed: all (in mixes)"),
+        ("mixed", "most_parallel=4", "most_parallel: 4 given; allowed: null (in mixes)"),
+        ("mixed", "+analysis.values.x=[1]", "analysis.values: x given; allowed: nothing"),
+        ("rules", "aggregate.rule=majority", "allowed: best_of_k (in analysis rules)"),
+        ("rules", "analysis.values.correlation=[1]", "[1.0] given; allowed: numbers in [0, 1)"),
+        ("sensitivity", "method=monte_carlo", "allowed: exact (in analysis sensitivity)"),
+    ],
+)
+def test_experiments_refuse_what_they_cannot_honour(scale, experiment, argument, line):
+    code, _, _, err = scale(f"+experiment=scale_{experiment}", argument, "k_max=9")
     assert code == 2
-    assert "aggregate.rule: majority given; allowed: best_of_k (in mixes)" in err
+    assert line in err and err.count("\n") == 1

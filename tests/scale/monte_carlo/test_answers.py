@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from lpo.scale.laws import make_laws
+from lpo.scale.laws import Laws, make_laws
 from lpo.scale.models import Models
 from lpo.scale.monte_carlo import query_paths
 from lpo.scale.monte_carlo.draws import draw
@@ -16,6 +16,7 @@ from tests.quick import jit
 K, M = 12, 40
 MEAN, SD = np.array([0.55, 0.8, 0.93]), np.array([0.2, 0.15, 0.05])
 KEY = jax.random.key(5)
+drawn = jit(draw, static_argnums=(1, 3, 5))
 
 
 @pytest.fixture(scope="module")
@@ -28,8 +29,10 @@ def simulated(models, **laws):
     """Accuracy [m, M, K] of our paths, and the draws that they come from, float64."""
     given = make_laws(**laws)
     paths = query_paths(KEY, *given, models, K, 4, M)
+    # the same for all laws of a rule
+    rule = Laws(rule=given[0].rule, wrong_answers=given[0].wrong_answers)
     with jax.enable_x64(True):
-        draws = jit(draw, static_argnums=(1, 3, 5))(KEY, *given, K, 0, 1)
+        draws = drawn(KEY, rule, given[1], K, 0, 1)
     return paths.accuracy, jax.tree.map(lambda leaf: np.asarray(leaf, float)[..., :M], draws)
 
 
@@ -111,7 +114,7 @@ def test_the_weight_of_a_vote_is_gamma_distributed():
     """Also shapes whose weights are too small for float32."""
     laws, numbers = make_laws(rule="weighted", right_weight=2.0, wrong_weight=0.02)
     with jax.enable_x64(True):
-        draws = jit(draw, static_argnums=(1, 3, 5))(KEY, laws, numbers, K, 0, 2)
+        draws = drawn(KEY, laws, numbers, K, 0, 2)
     for which, shape in enumerate((2.0, 0.02)):
         logs = np.asarray(draws.votes, float)[:, which].ravel()
         assert np.isfinite(logs).all()

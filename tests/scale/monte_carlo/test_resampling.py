@@ -19,8 +19,17 @@ def paths():
     )
 
 
-def test_weights_are_multinomial():
-    weights = trial_weights(KEY, TRIALS, DRAWS)
+@pytest.fixture(scope="module")
+def weights():
+    return trial_weights(KEY, TRIALS, DRAWS)
+
+
+@pytest.fixture(scope="module")
+def resampled(paths):
+    return resampled_means(KEY, paths, DRAWS)
+
+
+def test_weights_are_multinomial(weights):
     assert weights.shape == (DRAWS, TRIALS) and (weights.sum(1) == TRIALS).all()
     covariance = np.cov(weights.T)
     expected = np.eye(TRIALS) - 1.0 / TRIALS
@@ -28,19 +37,19 @@ def test_weights_are_multinomial():
     np.testing.assert_allclose(weights.mean(0), 1.0, atol=5.0 / np.sqrt(DRAWS))
 
 
-def test_means_are_those_of_the_queries_drawn(paths):
-    cost, time, accuracy = resampled_means(KEY, paths, 6)
-    assert cost.shape == time.shape == accuracy.shape == (6, 2, 4, 3)
-    for draw, weights in enumerate(trial_weights(KEY, TRIALS, 6)):
-        at = np.repeat(np.arange(TRIALS), weights)
+def test_means_are_those_of_the_queries_drawn(paths, weights, resampled):
+    cost, time, accuracy = resampled
+    assert cost.shape == time.shape == accuracy.shape == (DRAWS, 2, 4, 3)
+    for draw in range(6):
+        at = np.repeat(np.arange(TRIALS), weights[draw])
         np.testing.assert_allclose(time[draw], paths.time[:, :, at].mean(2), rtol=1e-6)
         for ours, given in ((cost, paths.cost), (accuracy, paths.accuracy)):
             expected = np.broadcast_to(given[:, at].mean(1)[:, None], (2, 4, 3))
             np.testing.assert_allclose(ours[draw], expected, rtol=1e-6)
 
 
-def test_their_spread_is_the_standard_error(paths):
-    ours = resampled_means(KEY, paths, DRAWS).accuracy[:, :, 0].std(0)
+def test_their_spread_is_the_standard_error(paths, resampled):
+    ours = resampled.accuracy[:, :, 0].std(0)
     expected = paths.accuracy.std(1) / np.sqrt(TRIALS)
     np.testing.assert_allclose(ours, expected, rtol=0.06)
 

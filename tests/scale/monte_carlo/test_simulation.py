@@ -10,8 +10,7 @@ from lpo.errors import InputError
 from lpo.scale.curves import Limits
 from lpo.scale.laws import make_laws
 from lpo.scale.models import Models, chosen
-from lpo.scale.monte_carlo import query_paths, simulate
-from lpo.scale.monte_carlo.chunk import simulate_chunk
+from lpo.scale.monte_carlo import query_paths, runs, simulate
 from lpo.scale.monte_carlo.moments import Moments, estimate_of, merged
 from lpo.scale.monte_carlo.simulation import GROUP
 
@@ -90,8 +89,9 @@ def test_percentiles_of_many_queries_are_means_over_groups(models):
 def test_one_program_for_all_models_passes_and_scenarios(models, reference_models):
     limits = Limits(np.array([0.05, 0.5, 2.0]), 60.0, 0.9)
     curves(models, limits=limits)
-    program: Any = simulate_chunk
+    program: Any = runs.simulate_chunk
     before = program._cache_size()
+    assert before > 0
     for scale in (0.5, 2.0):
         changed = models._replace(input_s=scale * models.input_s, accuracy=models.accuracy - 0.1)
         other = make_laws(contention=scale, verifier_sd=scale)  # numbers, not laws

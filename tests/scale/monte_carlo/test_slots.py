@@ -1,6 +1,7 @@
 """Completion times against schedules that are built pass by pass."""
 
 import heapq
+from functools import cache
 
 import jax
 import jax.numpy as jnp
@@ -23,6 +24,12 @@ def seconds():
 
 def completed(latency, seconds, parallel=PARALLEL):
     """[p, K, N]."""
+    with jax.enable_x64(True):
+        return np.moveaxis(np.asarray(program(latency, parallel)(seconds)), 1, 0)
+
+
+@cache
+def program(latency, parallel):
     laws, numbers = make_laws(latency=latency, contention=CONTENTION)
     slots = jnp.array(parallel, jnp.int32)
 
@@ -34,8 +41,7 @@ def completed(latency, seconds, parallel=PARALLEL):
         begin = no_passes(laws, slots, min(K, max(parallel)), (N,))
         return jax.lax.scan(step, begin, (jnp.arange(K), seconds))[1]
 
-    with jax.enable_x64(True):
-        return np.moveaxis(np.asarray(run(seconds)), 1, 0)
+    return run
 
 
 def in_waves(seconds, P, contention):

@@ -1,5 +1,6 @@
 """Lengths whose clips bind, and the laws of a pass by brute force."""
 
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -21,20 +22,34 @@ _LENGTHS = [
 _SPEEDS = [(5e-4, 5e-3), (0.1, 1e-3), (0.0, 0.01), (0.01, 0.0)]
 
 
-class Clipped(NamedTuple):
+class Cases(NamedTuple):
+    """models [55], and which rows are which. reference: the nine of the paper. still: the same with
+    lengths that do not vary. free: these, free and in no time. clipped: every pair of `lengths` and
+    speeds, speeds inside."""
+
     models: Models
+    reference: slice
+    still: slice
+    free: slice
+    clipped: slice
     lengths: list[tuple[float, ...]]
 
 
 @pytest.fixture(scope="session")
-def clipped() -> Clipped:
-    """Every pair of lengths and speeds, [28], speeds inside."""
+def cases(reference_models) -> Cases:
+    """All in one: a program is compiled for their number."""
+    zero = np.zeros(9)
+    still = reference_models.models._replace(prompt_sd=zero, output_sd=zero)
+    free = still._replace(input_price=zero, output_price=zero, input_s=zero, output_s=zero)
     rows = np.array([(*lengths, *speeds) for lengths in _LENGTHS for speeds in _SPEEDS], float)
     prompt, prompt_sd, output, output_sd, input_s, output_s = rows.T
     score = np.full(len(rows), 0.5)
     prices = np.full(len(rows), 1e-6), np.full(len(rows), 3e-6)
-    models = Models(score, score, prompt, prompt_sd, output, output_sd, *prices, input_s, output_s)
-    return Clipped(models, _LENGTHS)
+    clipped = Models(score, score, prompt, prompt_sd, output, output_sd, *prices, input_s, output_s)
+    each = zip(reference_models.models, still, free, clipped, strict=True)
+    ends = (0, 9, 18, 27, 55)
+    rows_of = (slice(*pair) for pair in pairwise(ends))
+    return Cases(Models(*map(np.concatenate, each)), *rows_of, _LENGTHS)
 
 
 def _cells(count: int) -> tuple[np.ndarray, np.ndarray]:
@@ -58,9 +73,9 @@ def _moments(prompt, prompt_sd, output, output_sd, cells=3000):
     return *means, *variances, weight @ (one * other)
 
 
-def _longest(prompt, prompt_sd, output, output_sd, input_s, output_s, counts, steps=3000):
+def _longest(prompt, prompt_sd, output, output_sd, input_s, output_s, counts, steps=2000):
     """Mean and standard deviation of the longest of each of `counts`, by a grid over time."""
-    z, weight = _cells(1000)
+    z, weight = _cells(500)
     prompts = np.clip(prompt + prompt_sd * z, 1.0, 16.0 * prompt)
     ends = [
         input_s * prompts + output_s * np.clip(output + by * output_sd, 1.0, 16.0 * prompts)

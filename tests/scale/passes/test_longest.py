@@ -10,15 +10,34 @@ from lpo.scale.models import Models
 from lpo.scale.passes import longest, longest_spread, make_pairs, pass_moments
 from tests import quick
 
-MOST = 64
+MOST, FEW = 64, 8
 CLOSED = {1: 0.0, 2: 1.0 / np.sqrt(np.pi), 3: 1.5 / np.sqrt(np.pi)}
-ours = quick.jit(lambda models: longest_spread(models, None, MOST))
 
 
-def test_without_clips_it_is_a_normal_order_statistic(reference_models, order_statistic):
-    models = reference_models.models
+@quick.jit
+def ours(models):
+    """Mean, variance and mean square."""
+    return *longest_spread(models, None, MOST), longest(models, None, FEW)[1]
+
+
+@quick.jit
+@jax.grad
+def slopes(models, n):
+    """Of the mean longest of n passes, of each of the models in its own numbers."""
+    return longest_spread(models, None, FEW)[0][:, n].sum()
+
+
+@pytest.fixture(scope="module")
+def found(cases):
     with jax.enable_x64(True):
-        mean, variance = map(np.asarray, ours(models))
+        return tuple(map(np.asarray, ours(cases.models)))
+
+
+def test_without_clips_it_is_a_normal_order_statistic(
+    reference_models, cases, found, order_statistic
+):
+    models = reference_models.models
+    mean, variance = (leaf[cases.reference] for leaf in found[:2])
     time = models.input_s * models.prompt + models.output_s * models.output
     sd = np.hypot(models.input_s * models.prompt_sd, models.output_s * models.output_sd)
     np.testing.assert_array_equal(mean[:, 0], 0.0)
@@ -30,11 +49,11 @@ def test_without_clips_it_is_a_normal_order_statistic(reference_models, order_st
         np.testing.assert_allclose(np.sqrt(variance[:, n]), spread * sd, rtol=1e-8)
 
 
-def test_with_clips_it_is_that_of_a_grid(clipped, longest_by_grid):
+def test_with_clips_it_is_that_of_a_grid(cases, found, longest_by_grid):
     counts = [1, 2, 8, MOST]
-    models = clipped.models
+    models = Models(*(leaf[cases.clipped] for leaf in cases.models))
+    mean, variance = (leaf[cases.clipped] for leaf in found[:2])
     with jax.enable_x64(True):
-        mean, variance = map(np.asarray, ours(models))
         one = quick.jit(pass_moments)(models)
     # another quadrature
     np.testing.assert_allclose(mean[:, 1], one.time, rtol=1e-11)
@@ -47,12 +66,9 @@ def test_with_clips_it_is_that_of_a_grid(clipped, longest_by_grid):
         np.testing.assert_allclose(spread, their_sd, rtol=1e-2, atol=1e-3 * their_mean[0])
 
 
-def test_square_and_variance_say_the_same(reference_models):
-    with jax.enable_x64(True):
-        mean, square = quick.jit(lambda m: longest(m, None, 4))(reference_models.models)
-        same, variance = ours(reference_models.models)
-    np.testing.assert_allclose(mean, same[:, :5], rtol=1e-13)
-    np.testing.assert_allclose(square - mean**2, variance[:, :5], rtol=1e-9, atol=1e-15)
+def test_square_and_variance_say_the_same(cases, found):
+    mean, variance, square = (leaf[cases.reference, : FEW + 1] for leaf in found)
+    np.testing.assert_allclose(square - mean**2, variance, rtol=1e-9, atol=1e-15)
 
 
 def test_of_pairs_it_is_that_of_every_outcome(reference_models):
@@ -74,10 +90,10 @@ def test_of_pairs_it_is_that_of_every_outcome(reference_models):
 
 
 @pytest.mark.parametrize("n", [1, 3])
-def test_derivatives_are_those_of_the_closed_form(reference_models, n):
+def test_derivatives_are_those_of_the_closed_form(reference_models, cases, n):
     models = reference_models.models
     with jax.enable_x64(True):
-        slopes = quick.jit(jax.grad(lambda m: longest(m, None, 3)[0][:, n].sum()))(models)
+        slope_of = slopes(cases.models, n)
     sd = np.hypot(models.input_s * models.prompt_sd, models.output_s * models.output_sd)
     m = CLOSED[n]
     want = {
@@ -88,34 +104,37 @@ def test_derivatives_are_those_of_the_closed_form(reference_models, n):
         "output_s": models.output + m * models.output_s * models.output_sd**2 / sd,
     }
     for name, slope in want.items():
-        np.testing.assert_allclose(getattr(slopes, name), slope, rtol=1e-9, atol=1e-13)
+        ours = np.asarray(getattr(slope_of, name))[cases.reference]
+        np.testing.assert_allclose(ours, slope, rtol=1e-9, atol=1e-13)
 
 
-def test_derivatives_are_differences_where_clips_bind(clipped):
+def test_derivatives_are_differences_where_clips_bind(cases):
+    models = cases.models
+    clipped = np.arange(len(models.prompt))[cases.clipped][:24]  # the others have none
     with jax.enable_x64(True):
-        models = Models(*(leaf[:24] for leaf in clipped.models))  # the others have none
-        value = quick.jit(lambda m: longest_spread(m, None, 8)[0][:, 8])
-        slopes = quick.jit(jax.grad(lambda m: longest_spread(m, None, 8)[0][:, 8].sum()))(models)
+        slope_of = slopes(models, FEW)
         for name in ("prompt", "prompt_sd", "output", "output_sd", "input_s", "output_s"):
-            number, slope = getattr(models, name), np.asarray(getattr(slopes, name))
+            number, slope = getattr(models, name), np.asarray(getattr(slope_of, name))
             step = 1e-5 * number
-            high, low = (value(models._replace(**{name: number + by})) for by in (step, -step))
-            varied = number > 0.0
+            high, low = (
+                np.asarray(ours(models._replace(**{name: number + by}))[0])[:, FEW]
+                for by in (step, -step)
+            )
+            varied = clipped[number[clipped] > 0.0]
             difference = (high - low)[varied] / (2.0 * step[varied])
             np.testing.assert_allclose(slope[varied], difference, rtol=1e-4, atol=1e-7)
 
 
-def test_what_does_not_vary_takes_its_time_and_has_derivatives(reference_models):
-    zero = np.zeros(9)
-    models = reference_models.models._replace(prompt_sd=zero, output_sd=zero)
+def test_what_does_not_vary_takes_its_time_and_has_derivatives(reference_models, cases, found):
+    models = reference_models.models
+    mean, variance = (leaf[cases.still] for leaf in found[:2])
     with jax.enable_x64(True):
-        mean, variance = map(np.asarray, ours(models))
-        slopes = quick.jit(jax.grad(lambda m: longest(m, None, 3)[0][:, 3].sum()))(models)
-        free = ours(models._replace(input_s=zero, output_s=zero))
+        slope_of = Models(*(np.asarray(leaf)[cases.still] for leaf in slopes(cases.models, 3)))
     time = models.input_s * models.prompt + models.output_s * models.output
     np.testing.assert_allclose(mean[:, 1:] / time[:, None], 1.0, rtol=1e-12)
     np.testing.assert_array_equal(variance, 0.0)
-    np.testing.assert_allclose(slopes.output, models.output_s, rtol=1e-9)
-    np.testing.assert_allclose(slopes.input_s, models.prompt, rtol=1e-9)
-    assert np.isfinite(np.array(slopes)).all()
-    np.testing.assert_allclose(free, 0.0, atol=1e-50)
+    np.testing.assert_allclose(slope_of.output, models.output_s, rtol=1e-9)
+    np.testing.assert_allclose(slope_of.input_s, models.prompt, rtol=1e-9)
+    assert np.isfinite(np.array(slope_of)).all()
+    for leaf in found[:2]:
+        np.testing.assert_allclose(leaf[cases.free], 0.0, atol=1e-50)

@@ -4,8 +4,8 @@ import jax
 import numpy as np
 from scipy import integrate, stats
 
-from lpo.scale.passes.pieces import over_pieces
 from lpo.scale.passes.strip import under_line
+from lpo.scale.quadrature import over_pieces
 from tests import quick
 
 # low, high, a, b, level: either side varies more, strips bounded by none, one or two sides

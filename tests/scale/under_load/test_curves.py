@@ -1,5 +1,7 @@
 """Curves of passes on a cluster, for selections."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -8,7 +10,12 @@ from lpo.scale.accuracy import accuracy_moments
 from lpo.scale.curves import Limits
 from lpo.scale.laws import make_laws
 from lpo.scale.select import Options, allowed_grid, feasible_by_mean, points_of, select
-from lpo.scale.under_load import curves_under_load, notes
+from lpo.scale.under_load import (
+    curves_under_load,
+    curves_without_load,
+    notes,
+    serve_passes,
+)
 
 
 def curves_of(cluster, models, found, *, cost="average", **laws):
@@ -63,11 +70,41 @@ def test_selections_leave_a_full_cluster_alone(cluster, models, found):
         assert np.isin(one.at, [-1, 0, 1, 2]).all()
 
 
+def test_without_load_times_are_those_of_passes_that_are_alone(cluster, models, order_statistic):
+    """Two chunks, 256 and 44 tokens, then a token each; 6 tokens are the spread of an output."""
+    alone = curves_without_load(*make_laws(), models, cluster, [1, 4, 9], [4])
+    read, token = 0.0174 + 6.2e-5 * 256 + 0.022, 0.022
+    first = alone.time.mean[0, 0]
+    np.testing.assert_allclose(alone.time.mean[:, 0, 0], read + token * np.array([40, 40, 50]))
+    wave = first[0] + token * 6 * order_statistic(4)[0]
+    np.testing.assert_allclose(first[1:], [wave, 2 * wave + first[0]], rtol=1e-9)
+    np.testing.assert_allclose(alone.cost.mean, 4 * 3.6 / 3600.0 / 0.75)
+    shared = curves_without_load(
+        *make_laws(latency="mean"), models, cluster, [1, 4, 9], [4], cost="marginal"
+    )
+    np.testing.assert_allclose(shared.time.mean[0, 0], [first[0], wave, 9 / 4 * first[0]])
+    quiet = cluster._replace(queries_per_s=0.01)
+    found = serve_passes(quiet, models, [1, 4, 9], [4], seconds=4000.0, warm_up_s=1.0, seeds=2)
+    # whole tokens, and now and then two passes on one GPU
+    np.testing.assert_allclose(found.query_s.mean, alone.time.mean, rtol=0.02)
+    under = curves_under_load(*make_laws(), models, quiet, found, cost="marginal")
+    np.testing.assert_allclose(under.cost.mean, shared.cost.mean, rtol=1e-12)
+
+
 def test_notes_name_what_is_not_steady(found):
-    said = notes(found)
-    assert len(said) == 6
-    assert said[0].startswith("Model 0, k = 32 on 4 slots: a load of 1.4")
-    assert all("grow with the length of the run" in one for one in said)
+    slow = "loads? of 1.4., above 1; times grow with the length of the run."
+    assert len(found.steady) == 3 and not found.steady[..., 3].any()
+    said = notes(found, ["a", "b", "c"])
+    assert len(said) == 2  # c has longer outputs
+    assert re.fullmatch(f"a, b, k = 32 on 4, 32 slots: {slow}", said[0])
+    assert said[1].startswith("c, k = 32 on 4, 32 slots: load of 1.")
+    assert notes(found)[0].startswith("Model 0, Model 1, k = 32")
+    odd = found._replace(steady=found.steady & (found.parallel == 4)[:, None])
+    assert "k = 1, 4, 8 on 32 slots: loads of 0.0" in notes(odd, "abc")[2]
+    assert "and yet passes pile up" in notes(odd, "abc")[2]
+    near = found._replace(load=found.load + 0.55)
+    assert "k = 8 on 4, 32 slots: load of 0.9" in notes(near, "abc")[2]
+    assert notes(near, "abc")[2].endswith("a longer run may show longer times.")
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,16 @@ import numpy as np
 import pytest
 
 from lpo.errors import InputError
-from lpo.scale.under_load import instance_under_load, serve_passes, unloaded_s
-from lpo.scale.under_load.bursts import Lengths, bursts
-from lpo.scale.under_load.runs import Span, observed, serve_runs
+from lpo.scale.under_load import (
+    instance_under_load,
+    make_cluster,
+    serve_passes,
+    unloaded_s,
+)
+from lpo.scale.under_load.bursts import Lengths, bursts, query_times
+from lpo.scale.under_load.cluster import loads
+from lpo.scale.under_load.runs import Span, grows, measured, observed, serve_runs
+from lpo.serve import make_hardware
 from lpo.serve.policies import policy_named
 from lpo.serve.requests import Served
 
@@ -106,6 +113,64 @@ def test_laws_of_passes_have_the_moments(found):
                 assert law.weight @ law.output == pytest.approx(found.pass_s.mean[m, p, j])
 
 
+@pytest.mark.parametrize(("k", "load"), [(1, 0.3), (4, 0.7)])
+def test_little_s_law(cluster, k, load):
+    """The mean number of passes in the cluster is their rate times their mean time; in 300 s those
+    that are there at the ends, for about a second, hardly count."""
+    busy = cluster._replace(queries_per_s=load / loads(cluster, 300.0, 40.0, k)[()])
+    lengths, span = Lengths(300.0, 0.0, 40.0, 6.0), Span(60.0, 360.0, 420.0)
+    drawn = [bursts(lengths, busy.queries_per_s, span.until_s, k, k, [5, 0])]
+    served = serve_runs(busy, instance_under_load(busy, 300.0, 40.0, k), drawn, span, 8192, 5)
+    arrival = drawn[0].requests.arrival_s
+    finish = served.finish_s[0, : len(arrival)]
+    seen = np.linspace(span.begin_s, span.end_s, 30_001)
+    there = (arrival[:, None] <= seen).sum(0) - (finish[:, None] <= seen).sum(0)
+    counted = ((arrival >= span.begin_s) & (arrival < span.end_s)).sum()
+    rate = counted / (span.end_s - span.begin_s)
+    found = measured(drawn, served, span, k, k)
+    assert found.pass_s.mean == pytest.approx(there.mean() / rate, rel=0.01)
+    assert found.unfinished == 0.0 and not found.grows
+
+
+def test_gates_do_not_keep_back_what_the_cluster_could_serve(models):
+    """At a load of .92 the credit gate is closed. Were it to admit exactly what comes, times would
+    grow with the run, to several times those of first come, first served; with a plan for a little
+    more they are near."""
+    one = type(models)(*(np.atleast_1d(leaf[0]) for leaf in models))
+    hardware = make_hardware(batch=8, chunk=256, alpha=0.0174, beta=6.2e-5, tau_solo=0.022)
+    one = one._replace(prompt=np.array([512.0]), output=np.array([100.0]))
+    times = {}
+    for policy in ("fcfs", "credit_gate"):
+        given = {"gpus": 10, "gpu_hour_usd": 1.0, "policy": policy, "hardware": hardware}
+        cluster = make_cluster(queries_per_s=1.0, **given)
+        rate = 0.92 / loads(cluster, 512.0, 100.0, 4)[()]
+        busy = cluster._replace(queries_per_s=rate)
+        found = serve_passes(busy, one, [4], [4], seconds=300.0, warm_up_s=300.0, seeds=2)
+        assert found.steady.all()
+        times[policy] = found.pass_s.mean.item()
+    assert times["fcfs"] <= times["credit_gate"] < 1.5 * times["fcfs"]
+
+
+def test_passes_pile_up_where_more_stay_than_chance_explains():
+    assert not grows(begin=100, end=100 + 3 * 14, came=1000, burst=1)
+    assert grows(begin=100, end=150, came=1000, burst=1)
+    assert not grows(begin=100, end=150, came=1000, burst=8)  # in bursts of 8 chance is wider
+    assert not grows(begin=100, end=150, came=10_000, burst=1)  # half a per cent of a long run
+
+
+def test_a_run_in_which_nobody_comes_counts_for_nothing(cluster, models):
+    """At 2 queries in 100 s some runs of 30 s have none, here the first."""
+    quiet = cluster._replace(queries_per_s=0.02)
+    spans = {"seconds": 30.0, "warm_up_s": 0.0, "cool_down_s": 0.0, "seeds": 12}
+    first, seed = True, 0
+    while first:
+        seed += 1
+        first = len(query_times(0.02, 30.0, [seed, 0])) > 0
+    found = serve_passes(quiet, models, [4], [4], seed=seed, **spans)
+    # one wave, not four in a row
+    assert (found.query_s.mean < 1.3 * found.pass_s.mean).all()
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
@@ -114,6 +179,7 @@ def test_laws_of_passes_have_the_moments(found):
         ({"seconds": 0.0}, "`seconds` must be positive"),
         ({"seeds": 0}, "`seeds`"),
         ({"warm_up_s": -1.0}, "`warm_up_s`"),
+        ({"k": [10**6]}, "must be at most 1e.06 passes"),
         ({"seconds": 1e-9, "warm_up_s": 0.0, "cool_down_s": 0.0}, "`seconds` must be long enough"),
     ],
 )

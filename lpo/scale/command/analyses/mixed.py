@@ -5,23 +5,55 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lpo.errors import InputError
 from lpo.runs import Findings, ResultTable
+from lpo.runs.numbers_given import numbers_or
 from lpo.runs.pictures import bar_picture
-from lpo.scale.command.config import AggregateConfig, LawKind, RuleKind, ScaleConfig
+from lpo.scale.command.config import (
+    AxesKind,
+    CubeKind,
+    FeasibilityKind,
+    GridKind,
+    LatencyKind,
+    LawKind,
+    MethodKind,
+    RuleKind,
+    ScaleConfig,
+)
 from lpo.scale.command.question import Question
+from lpo.scale.command.refusing import refuse_others
 from lpo.scale.curves import Limits
 from lpo.scale.exact import exact_curves
-from lpo.scale.laws import Latency
 from lpo.scale.mixed import best_mix
 from lpo.scale.passes import pass_moments
 from lpo.scale.select.feasible import keeping
 from lpo.scale.select.points import points_of
 
+ONLY = {
+    "latency": LatencyKind.mean,
+    "contention": 0.0,
+    "grid": GridKind.all,
+    "method": MethodKind.exact,
+    "feasibility": FeasibilityKind.mean,
+    "axes": AxesKind.range,
+    "cube": CubeKind.accuracy,
+    "slot_price": 0.0,
+    "most_parallel": None,
+    "bootstrap": 0,
+    "aggregate.rule": RuleKind.best_of_k,
+    "aggregate.law": LawKind.clipped_normal,
+    "aggregate.correlation": 0.0,
+}
+"""Mixes are the most accurate in the mean, of independent clipped normal scores of which the best
+counts, and last as long as all passes together over the slots."""
+
 
 def find(cfg: ScaleConfig, asked: Question) -> Findings:
-    """Return the most accurate mix in each scenario, on each number of slots."""
-    _check(cfg.aggregate)
+    """Return the most accurate mix in each scenario, on each number of slots.
+
+    Raises InputError on settings other than `ONLY`.
+    """
+    refuse_others(cfg, ONLY, "in mixes")
+    numbers_or(cfg)
     rows, mixes = [], []
     for s, scenario in enumerate(asked.scenarios):
         limits = Limits(*(float(np.asarray(limit)[s]) for limit in asked.limits))
@@ -92,7 +124,7 @@ def _case(asked: Question, limits: Limits, slots: int) -> tuple[dict[str, object
     one = pass_moments(models, asked.pairs)
     mix = best_mix(models, one.cost, one.time, limits, slots)
     alone = exact_curves(
-        asked.laws._replace(latency=Latency.MEAN),
+        asked.laws,
         asked.numbers,
         models,
         asked.k,
@@ -120,16 +152,3 @@ def _case(asked: Question, limits: Limits, slots: int) -> tuple[dict[str, object
         "single_accuracy": float(accuracy[model, k]) if found else np.nan,
     }
     return row, mix.passes
-
-
-def _check(given: AggregateConfig) -> None:
-    """Mixes are for independent clipped normal scores of which the best counts."""
-    for key, value, allowed in (
-        ("rule", given.rule, RuleKind.best_of_k),
-        ("law", given.law, LawKind.clipped_normal),
-        ("correlation", given.correlation, 0.0),
-    ):
-        if value != allowed:
-            words = getattr(allowed, "name", allowed)
-            shown = getattr(value, "name", value)
-            raise InputError(f"aggregate.{key}: {shown} given; allowed: {words} (in mixes)")

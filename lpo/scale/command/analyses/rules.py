@@ -5,21 +5,36 @@ import pandas as pd
 
 from lpo.runs import Findings, Picture, ResultTable
 from lpo.runs.lines import Lines
-from lpo.scale.command.config import ScaleConfig
+from lpo.runs.numbers_given import SHARES, WHOLE, numbers_or
+from lpo.scale.command.config import FeasibilityKind, MethodKind, RuleKind, ScaleConfig
 from lpo.scale.command.drawing import line_picture
-from lpo.scale.command.numbers_given import SHARES, WHOLE, numbers_or
 from lpo.scale.command.question import Question
+from lpo.scale.command.refusing import refuse_others
 from lpo.scale.exact import exact_curves
 from lpo.scale.laws import Latency, Rule, make_laws
 
 NEAR = 0.99
 """Of what many passes add to one: how many passes reach this share."""
+ONLY = {
+    "method": MethodKind.exact,
+    "feasibility": FeasibilityKind.mean,
+    "bootstrap": 0,
+    "aggregate.rule": RuleKind.best_of_k,
+    "aggregate.correlation": 0.0,
+    "aggregate.wrong_answers": 1,
+}
+"""Rules, correlations and numbers of wrong answers are what is varied: `analysis.values`."""
 
 
 def find(cfg: ScaleConfig, asked: Question) -> Findings:
-    """Return the accuracy of every rule at every correlation, exactly."""
+    """Return the accuracy of every rule at every correlation, exactly.
+
+    Raises InputError on settings other than `ONLY`, and on `analysis.values` that mean nothing.
+    """
+    refuse_others(cfg, ONLY, "in analysis rules")
     allowed = {"correlation": SHARES, "wrong_answers": WHOLE}
-    values = numbers_or(cfg, allowed, correlation=(0.0, 0.3, 0.6), wrong_answers=(1.0, 4.0))
+    given = numbers_or(cfg, allowed, correlation=(0.0, 0.3, 0.6), wrong_answers=(1.0, 4.0))
+    values = {name: list(dict.fromkeys(numbers)) for name, numbers in given.items()}
     tables = [
         _accuracies(cfg, asked, rule, correlation, int(wrong))
         for correlation in values["correlation"]

@@ -7,25 +7,34 @@ import pandas as pd
 
 from lpo.errors import InputError
 from lpo.runs import Findings, ResultTable
+from lpo.runs.numbers_given import Allowed, numbers_or
 from lpo.runs.pictures import bar_picture
+from lpo.scale.accuracy import check_beta
 from lpo.scale.command.choosing import METHODS
-from lpo.scale.command.config import FeasibilityKind, ScaleConfig
-from lpo.scale.command.numbers_given import Allowed, numbers_or
+from lpo.scale.command.config import FeasibilityKind, MethodKind, ScaleConfig
 from lpo.scale.command.question import Question
+from lpo.scale.command.refusing import refuse_others
 from lpo.scale.exact import exact_curves
+from lpo.scale.laws import AccuracyLaw
 from lpo.scale.select import allowed_grid, make_options
 from lpo.scale.sensitivity import Tornado, score_laws, slopes, tornado
 
 CHANGE: Allowed = (lambda share: 0 < share < 1, "one number in (0, 1)")
 UTOPIA = METHODS.index("utopia")
+ONLY = {
+    "method": MethodKind.exact,
+    "feasibility": FeasibilityKind.mean,
+    "most_parallel": None,
+    "bootstrap": 0,
+}
 
 
 def find(cfg: ScaleConfig, asked: Question) -> Findings:
-    """Return what each number does to the choice among all models, and to that of each model."""
-    if cfg.feasibility is not FeasibilityKind.mean or cfg.most_parallel is not None:
-        raise InputError(
-            "feasibility, most_parallel: given; allowed: mean and null (in analysis sensitivity)"
-        )
+    """Return what each number does to the choice among all models, and to that of each model.
+
+    Raises InputError on settings other than `ONLY`, and on `analysis.values` that mean nothing.
+    """
+    refuse_others(cfg, ONLY, "in analysis sensitivity")
     given = numbers_or(cfg, {"change": CHANGE}, change=(0.1,))["change"]
     if len(given) != 1:
         raise InputError(f"analysis.values.change: {given} given; allowed: {CHANGE[1]}")
@@ -62,8 +71,13 @@ def find(cfg: ScaleConfig, asked: Question) -> Findings:
             _elasticities(asked, moves),
         ),
     }
+    notes = []
     if not asked.laws.rule.votes:
-        tables["score_laws"] = _score_laws(cfg, asked, options, allowed)
+        try:
+            check_beta(asked.laws._replace(accuracy=AccuracyLaw.BETA), models, asked.models.names)
+            tables["score_laws"] = _score_laws(cfg, asked, options, allowed)
+        except InputError as error:  # nobody has asked for this law: the rest is worth having
+            notes.append(f"The table score_laws is left out: {error}.")
     swings = _swings(together)
     return Findings(
         result=_result(asked, swings, change),
@@ -84,7 +98,7 @@ def find(cfg: ScaleConfig, asked: Question) -> Findings:
             )
         },
         shown=[("choice closest to utopia, number lower and higher", swings)],
-        notes=[],
+        notes=notes,
     )
 
 

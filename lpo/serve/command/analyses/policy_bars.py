@@ -9,11 +9,11 @@ import pandas as pd
 from lpo.errors import InputError
 from lpo.runs import Findings, Picture, ResultTable
 from lpo.runs.lines import Lines
+from lpo.runs.numbers_given import numbers_or
 from lpo.runs.pictures import bar_picture
 from lpo.serve.command.config import ServeConfig
 from lpo.serve.command.drawing import line_picture
 from lpo.serve.command.fleets import Run, Size, share_of_optimum, simulate_runs
-from lpo.serve.command.numbers_given import numbers_or
 from lpo.serve.command.problem import Problem
 from lpo.serve.command.simulating import WARM_UP, mean_decode_s
 from lpo.serve.instance import Instance

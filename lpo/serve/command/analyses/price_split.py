@@ -5,10 +5,10 @@ import pandas as pd
 
 from lpo.errors import InputError
 from lpo.runs import Findings, Picture, ResultTable
+from lpo.runs.numbers_given import numbers_given
 from lpo.runs.overlays import Look, Overlay, OverlayPanel
 from lpo.serve.command.config import ServeConfig
 from lpo.serve.command.drawing import overlay_picture
-from lpo.serve.command.numbers_given import numbers_given
 from lpo.serve.command.problem import Problem
 from lpo.serve.plans.levels import Penalised
 from lpo.serve.plans.price_splits import PriceSplits, split_prices

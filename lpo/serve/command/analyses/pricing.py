@@ -9,11 +9,11 @@ import pandas as pd
 
 from lpo.runs import Findings, Picture, ResultTable
 from lpo.runs.lines import Lines
+from lpo.runs.numbers_given import numbers_or
 from lpo.runs.pictures import bar_picture
 from lpo.serve.command.config import ServeConfig
 from lpo.serve.command.drawing import line_picture
 from lpo.serve.command.fleets import Run, Size, simulate_runs
-from lpo.serve.command.numbers_given import numbers_or
 from lpo.serve.command.problem import Problem
 from lpo.serve.command.simulating import Simulated, mean_decode_s, span_of
 from lpo.serve.measures import measure, rewards

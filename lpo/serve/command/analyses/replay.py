@@ -3,9 +3,9 @@
 import pandas as pd
 
 from lpo.runs import Findings, ResultTable
+from lpo.runs.numbers_given import numbers_or
 from lpo.runs.pictures import bar_picture
 from lpo.serve.command.config import ServeConfig, TraceLengthsKind
-from lpo.serve.command.numbers_given import numbers_or
 from lpo.serve.command.problem import Problem
 from lpo.serve.command.replaying import (
     classes_frame,

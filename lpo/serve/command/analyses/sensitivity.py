@@ -8,6 +8,7 @@ import pandas as pd
 from lpo.errors import InputError
 from lpo.runs import Findings, ResultTable
 from lpo.runs.experiments import find_conf
+from lpo.runs.numbers_given import numbers_given
 from lpo.runs.pictures import bar_picture
 from lpo.serve.command.config import ServeConfig
 from lpo.serve.command.hardware_pictures import (
@@ -17,7 +18,6 @@ from lpo.serve.command.hardware_pictures import (
     map_picture,
     revenue_picture,
 )
-from lpo.serve.command.numbers_given import numbers_given
 from lpo.serve.command.problem import Problem
 from lpo.serve.instance import Hardware, Instance, make_hardware
 from lpo.serve.iteration_time import hardware_of
