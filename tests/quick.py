@@ -24,7 +24,7 @@ def program(function: Any, *static: int) -> Any:
 
     static: places of its static arguments.
     """
-    quick = jit(getattr(function, "__wrapped__", function), static_argnums=static)
+    quick: Any = jit(getattr(function, "__wrapped__", function), static_argnums=static)
     one_at_a_time = Lock()  # threads that want a program that is not there yet each compile it
 
     def run(*given: Any) -> Any:

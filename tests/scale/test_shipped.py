@@ -30,9 +30,7 @@ def simulated(models):
     return simulate(jax.random.key(0), *make_laws(), models, K, P, trials=500)
 
 
-@pytest.mark.parametrize(
-    ("curves", "rtol"), [(exact, 1e-12), (accuracy, 1e-12), (simulated, 1e-6)]
-)
+@pytest.mark.parametrize(("curves", "rtol"), [(exact, 1e-12), (accuracy, 1e-12), (simulated, 1e-6)])
 def test_what_is_shipped_is_what_is_tested(reference_models, quickly, curves, rtol):
     shipped = curves(reference_models.models)
     with quickly():

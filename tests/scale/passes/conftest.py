@@ -1,6 +1,5 @@
 """Lengths whose clips bind, and the laws of a pass by brute force."""
 
-from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -47,9 +46,14 @@ def cases(reference_models) -> Cases:
     prices = np.full(len(rows), 1e-6), np.full(len(rows), 3e-6)
     clipped = Models(score, score, prompt, prompt_sd, output, output_sd, *prices, input_s, output_s)
     each = zip(reference_models.models, still, free, clipped, strict=True)
-    ends = (0, 9, 18, 27, 55)
-    rows_of = (slice(*pair) for pair in pairwise(ends))
-    return Cases(Models(*map(np.concatenate, each)), *rows_of, _LENGTHS)
+    return Cases(
+        Models(*map(np.concatenate, each)),
+        reference=slice(0, 9),
+        still=slice(9, 18),
+        free=slice(18, 27),
+        clipped=slice(27, 55),
+        lengths=_LENGTHS,
+    )
 
 
 def _cells(count: int) -> tuple[np.ndarray, np.ndarray]:

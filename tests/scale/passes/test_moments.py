@@ -92,7 +92,9 @@ def test_derivatives_are_differences_where_clips_bind(cases):
 
 def test_lengths_that_do_not_vary_and_passes_that_are_free(reference_models, cases, found):
     models = reference_models.models
-    still, free = (PassMoments(*(leaf[rows] for leaf in found[0])) for rows in cases[2:4])
+    still, free = (
+        PassMoments(*(leaf[rows] for leaf in found[0])) for rows in (cases.still, cases.free)
+    )
     with jax.enable_x64(True):
         slope_of = np.array(slopes(cases.models, np.ones(4)))
     np.testing.assert_array_equal([free.cost, free.cost_sd], 0.0)
