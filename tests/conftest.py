@@ -48,7 +48,8 @@ def command(tmp_path, monkeypatch, capsys):
     def of(name: str, schema: type[CommandConfig], validate: Validate, job: Job):
         def start(*overrides: str, folder: str = "run"):
             path = tmp_path / folder
-            arguments = [f"lpo.{name}", "tracking=disabled", f"hydra.run.dir={path}", *overrides]
+            where = [] if "-m" in overrides else [f"hydra.run.dir={path}"]
+            arguments = [f"lpo.{name}", "tracking=disabled", *where, *overrides]
             monkeypatch.setattr(sys, "argv", arguments)
             with pytest.raises(SystemExit) as left:
                 run_command(name, schema, validate, job)

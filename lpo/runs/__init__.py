@@ -20,6 +20,7 @@ from lpo.runs.report import write_report as write_report
 from lpo.runs.schema import CommandConfig as CommandConfig
 from lpo.runs.schema import TrackingConfig as TrackingConfig
 from lpo.runs.schema import TrackingMode as TrackingMode
+from lpo.runs.sources import source_of as source_of
 from lpo.runs.terminal import print_table as print_table
 from lpo.runs.tracking import tracking as tracking
 

@@ -67,7 +67,8 @@ def run_command(
     **Arguments:**
 
     - `schema`: dataclass of the whole configuration.
-    - `validate`: gets an instance of `schema`; raises `InputError` for values without meaning.
+    - `validate`: gets an instance of `schema`; raises `InputError` for values without meaning, and
+      may take out of it what other settings replace, before it is written to `config.yaml`.
     - `job`: gets an instance of `schema` and the run folder; returns parts of `summary.json`:
       any of `result`, `metrics`, `timings_s`, `data`. Raises `InputError` for bad input that
       only shows later (a broken file), `Infeasible`, or anything else for a failure.
@@ -116,6 +117,8 @@ def _main(
             overrides = OverridesParser.create(hydra.config_loader).parse_overrides(given)
             names = chosen_experiments(overrides)
             check_experiments(conf, command, names)
+            if arguments.multirun:
+                _refuse_run_folder(overrides)
             lines = _shell(command, names, overrides) + given
             if arguments.cfg:
                 hydra.show_cfg(command, lines, cfg_type=arguments.cfg, package=None)
@@ -135,6 +138,12 @@ def _main(
             return INTERRUPTED
 
 
+def _refuse_run_folder(overrides: list[Override]) -> None:
+    """Of a sweep, whose runs lie in folders of `hydra.sweep.dir`."""
+    if any(override.key_or_group == "hydra.run.dir" for override in overrides):
+        raise InputError("hydra.run.dir: given with -m; allowed: hydra.sweep.dir=...")
+
+
 def _perform(command: str, validate: Validate, job: Job, composed: DictConfig) -> int:
     """One run, in this process or in a launcher's; returns its exit code.
 
@@ -142,10 +151,11 @@ def _perform(command: str, validate: Validate, job: Job, composed: DictConfig) -
     """
     folder = RunFolder(Path(HydraConfig.get().runtime.output_dir))
     fail = partial(_complain, command)
+    sweep = HydraConfig.get().mode is RunMode.MULTIRUN
     try:
         config = _typed(composed, command)
         validate(config)
-        if prepare(folder, config, sweep=HydraConfig.get().mode is RunMode.MULTIRUN):
+        if prepare(folder, config, sweep=sweep):
             print(f"lpo.{command}: already finished: {folder.path}")
             return FINISHED
     except InputError as error:
@@ -164,9 +174,9 @@ def _perform(command: str, validate: Validate, job: Job, composed: DictConfig) -
         return fail(f"infeasible: {error}", INFEASIBLE)
     except KeyboardInterrupt:
         folder.record(status="interrupted", result="interrupted by Ctrl-C or SIGTERM")
+        where = f"sweep.dir={HydraConfig.get().sweep.dir}" if sweep else f"run.dir={folder.path}"
         fail(
-            f"interrupted; repeat the command with resume=true hydra.run.dir={folder.path}"
-            " to continue",
+            f"interrupted; repeat the command with resume=true hydra.{where} to continue",
             INTERRUPTED,
         )
         raise _Interrupted from None

@@ -2,7 +2,9 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import MISSING, fields, is_dataclass
 from difflib import get_close_matches
+from typing import Any, get_args, get_type_hints
 
 from hydra import compose
 from hydra.core.config_loader import ConfigLoader
@@ -43,14 +45,20 @@ def explain(
         )
     if isinstance(error, MissingConfigException) and error.missing_cfg_file and error.options:
         group, _, option = error.missing_cfg_file.rpartition("/")
+        for item in overrides:  # an option may be a path
+            if error.missing_cfg_file == f"{item.key_or_group}/{item.value()}":
+                group, option = item.key_or_group, str(item.value())
         group = group.removeprefix(f"{config_name}/")
-        return f"{group}: '{option}' given; allowed: {', '.join(error.options)}"
+        own = _own_entry(group, config_name, loader)
+        more = f"; or one of your own: {own}" if own else ""
+        return f"{group}: '{option}' given; allowed: {', '.join(error.options)}{more}"
     cause = error.__cause__ if isinstance(error, ConfigCompositionException) else error
     if isinstance(cause, (ConfigAttributeError, ConfigKeyError)) and cause.full_key:
         key = str(cause.full_key)
         known = _siblings(key, config_name, overrides, loader)
-        fields = getattr(cause.object_type, "__dataclass_fields__", ())  # of a record being added
-        return _unknown(key, known or list(fields))
+        names = getattr(cause.object_type, "__dataclass_fields__", ())  # of a record being added
+        own = _own_entry(key.rpartition(".")[0], config_name, loader, key.rpartition(".")[2])
+        return _unknown(key, known or list(names)) + (f" or {own}" if own else "")
     if isinstance(cause, OmegaConfBaseException):
         return explain_value(cause)
     return _composition(str(error), config_name, overrides, loader)
@@ -133,6 +141,25 @@ def _siblings(
     node = OmegaConf.select(config, parent) if parent else config
     names = [str(item) for item in node] if isinstance(node, DictConfig) else []
     return [name for name in names if parent or name != "hydra"]
+
+
+def _own_entry(
+    group: str, config_name: str, loader: ConfigLoader, name: str = "mine"
+) -> str | None:
+    """How a record of one's own is added to a group of the command's that is a mapping of records;
+    None for other groups and keys."""
+    if not group.isidentifier() or not loader.get_group_options(f"{config_name}/{group}"):
+        return None
+    schema = OmegaConf.get_type(compose(config_name, return_hydra_config=True))
+    record = ([None, *get_args(get_type_hints(schema).get(group))])[-1] if schema else None
+    if not isinstance(record, type) or not is_dataclass(record):
+        return None
+    needed = [f"{item.name}:..." for item in fields(record) if _needed(item)]
+    return f"'+{group}.{name}={{{','.join(needed)}}}'"
+
+
+def _needed(item: Any) -> bool:
+    return item.default == "???" or (item.default is MISSING and item.default_factory is MISSING)
 
 
 def _first_line(text: str) -> str:

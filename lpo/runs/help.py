@@ -43,6 +43,7 @@ Runs
   hydra.run.dir=PATH               the run folder; default runs/{command}/<experiment>-<date>_<time>
   resume=true hydra.run.dir=PATH   continue a run that was interrupted
   -m KEY=A,B,C                     one run a value; hydra/launcher={launchers}
+  hydra.sweep.dir=PATH             with -m, in place of hydra.run.dir: the folder of all runs
   --cfg job                        print the configuration and stop
 
 Exit codes: 0 done, 1 failed, 2 bad input, 3 infeasible, 130 interrupted.

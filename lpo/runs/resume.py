@@ -7,6 +7,7 @@ from omegaconf import DictConfig, OmegaConf
 from lpo.errors import InputError
 from lpo.runs.folder import RunFolder
 from lpo.runs.schema import CommandConfig
+from lpo.runs.sources import has_changed
 
 FREE = ("resume", "tracking")  # may differ between a run and its continuation
 
@@ -18,24 +19,27 @@ def prepare(folder: RunFolder, config: CommandConfig, *, sweep: bool = False) ->
     resumed sweep, jobs that had not begun start anew.
 
     **Raises:** `InputError` when a new run's folder is not empty, or when a resumed run's folder
-    holds no run or one with another configuration.
+    holds no run, one with another configuration, or one that has read a file which has changed
+    since (`data` of `summary.json`).
     """
+    key = "hydra.sweep.dir" if sweep else "hydra.run.dir"
     started = folder.config.is_file()
     empty = not folder.path.is_dir() or not any(folder.path.iterdir())
     if config.resume and not started and not (sweep and empty):
         raise InputError(
             f"resume: true given, but {folder.path} holds no run (no config.yaml); "
-            "allowed: true with hydra.run.dir=<folder of an earlier run>"
+            f"allowed: true with {key}=<folder of an earlier run>"
         )
     if not config.resume and not empty:
         raise InputError(
-            f"hydra.run.dir: {folder.path} is not empty; "
+            f"{key}: {folder.path} is not empty; "
             "allowed: a new or empty folder, or resume=true to continue its run"
         )
     if not started:
         folder.write_config(config)
         return False
     _refuse_other_config(folder, config)
+    _refuse_other_data(folder)
     return folder.summary().get("status") == "finished"
 
 
@@ -47,6 +51,16 @@ def _refuse_other_config(folder: RunFolder, config: CommandConfig) -> None:
             raise InputError(
                 f"{key}: {new.get(key)} given; allowed: {old.get(key)}, "
                 f"the value of the run in {folder.path}"
+            )
+
+
+def _refuse_other_data(folder: RunFolder) -> None:
+    """Files that are gone are left to the job, which may not need them any more."""
+    for source in folder.summary().get("data", []):
+        if has_changed(source):
+            raise InputError(
+                f"resume: true given, but {source['path']} has changed since the run in "
+                f"{folder.path} read it; allowed: true with the same file, or a new run"
             )
 
 

@@ -1,7 +1,7 @@
 """Whole numbers of passes of several models within limits of cost and time: all, or some by steps.
 
-A mix is passes [m]; `use` [m, 2] is which shares of the limits of cost and time a pass of each
-model uses up.
+A mix is passes [m]; `use` [m, n] is which shares of the n limits (cost, time, and number of
+passes where that is one) a pass of each model uses up.
 """
 
 from typing import NamedTuple
@@ -40,7 +40,7 @@ def every_mix(use: np.ndarray, most: int) -> np.ndarray | None:
     """Return all mixes [B, m] to which no pass of the model that uses least can be added, None
     where these are more than about `most`."""
     order = np.argsort(-use.max(1), kind="stable")
-    mixes, left = np.zeros((1, 0), np.int64), np.ones((1, 2))
+    mixes, left = np.zeros((1, 0), np.int64), np.ones((1, use.shape[1]))
     for share in use[order[:-1]]:
         fit = _fit(left, share)
         if len(fit) + fit.sum() > most:
@@ -54,7 +54,7 @@ def every_mix(use: np.ndarray, most: int) -> np.ndarray | None:
 
 def beginnings(use: np.ndarray) -> list[np.ndarray]:
     """Return no pass, and as many as fit of each model alone."""
-    alone = np.diag(_fit(np.ones(2), use))
+    alone = np.diag(_fit(np.ones(use.shape[1]), use))
     return [np.zeros(len(use), np.int64), *alone]
 
 
@@ -124,7 +124,7 @@ def most_accurate(nodes: Nodes, use: np.ndarray, mixes: np.ndarray) -> np.ndarra
 
 
 def _fit(left: np.ndarray, share: np.ndarray) -> np.ndarray:
-    """How many passes that use `share` [..., 2] fit into what is left [..., 2] of both limits."""
+    """How many passes that use `share` [..., n] fit into what is left [..., n] of all limits."""
     with np.errstate(divide="ignore", invalid="ignore"):
         each = np.where(share > 0.0, left / share, np.inf).min(-1)
     return np.floor(each + _WHOLE).clip(0.0).astype(np.int64)

@@ -64,6 +64,7 @@ def best_mix(
     *,
     method: str = Method.AUTO,
     most: int = 100_000,
+    k_max: int | None = None,
 ) -> Mix:
     """Return the mix of the greatest E[A] whose mean cost and time keep the limits.
 
@@ -82,13 +83,14 @@ def best_mix(
     - `cost`, `time`: dollars and seconds of one pass, [m]. `limits`: numbers; the accuracy does not
       narrow the search, it says whether the result is feasible. `parallel`: slots.
     - `most`: how many mixes auto enumerates at the most.
+    - `k_max`: passes of all models together at the most; None: as many as fit.
 
     **Raises:** InputError on numbers out of range, on a model without cost and time under finite
     limits, of which any number would fit, and where there are too many mixes to enumerate.
     """
     if method not in tuple(Method):
         raise InputError(f"`method` must be one of {', '.join(Method)}, got {method!r}.")
-    use = _use(models, cost, time, limits, parallel)
+    use = _use(models, cost, time, limits, parallel, k_max)
     nodes = _nodes(models)
     mixes = None if method == Method.GREEDY else every_mix(use, most)
     if mixes is None and method == Method.ENUMERATION:
@@ -133,12 +135,16 @@ def _nodes(models: Models) -> Nodes:
     return Nodes(np.maximum(log_ndtr(z), _NEVER), weight)
 
 
-def _use(models: Models, cost: Any, time: Any, limits: Limits, parallel: int) -> np.ndarray:
-    """[m, 2]: shares of the limits of cost and time that a pass uses."""
+def _use(
+    models: Models, cost: Any, time: Any, limits: Limits, parallel: int, k_max: int | None
+) -> np.ndarray:
+    """[m, 2 or 3]: shares of the limits of cost, time and passes that a pass uses."""
     count = np.size(models.accuracy)
     if not parallel >= 1:
         raise InputError(f"`parallel` must be at least 1, got {parallel}.")
-    shares = []
+    if k_max is not None and not k_max >= 1:
+        raise InputError(f"`k_max` must be None or at least 1, got {k_max}.")
+    shares = [] if k_max is None else [np.full(count, 1.0 / k_max)]
     for name, given, limit in (
         ("cost", cost, limits.cost),
         ("time", np.asarray(time, np.float64) / parallel, limits.time),

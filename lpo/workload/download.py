@@ -8,9 +8,9 @@ from itertools import islice
 from pathlib import Path
 from typing import IO, NamedTuple
 
+from lpo.checksum import sha256_of
 from lpo.errors import InputError
 from lpo.workload.azure import AZURE_FILES
-from lpo.workload.tables import sha256_of
 from lpo.workload.writers import writing
 
 # Commits, because a branch may change under a checksum.

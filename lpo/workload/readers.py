@@ -9,6 +9,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 import pyarrow as pa
 
+from lpo.checksum import sha256_of
 from lpo.errors import InputError
 from lpo.workload.binning import (
     Binned,
@@ -20,7 +21,7 @@ from lpo.workload.binning import (
 )
 from lpo.workload.cells import CellError, Clock, clock_of, counts, nanoseconds
 from lpo.workload.series import Series, Source, bins_per, coarsen, iso_time
-from lpo.workload.tables import SUFFIXES, Table, open_table, place, sha256_of, stream
+from lpo.workload.tables import SUFFIXES, Table, open_table, place, stream
 
 BIN_S = 5.0  # seconds; the bins of the public 2024 series, and of requests unless said otherwise
 TOKENS = "Tokens"  # the token column of the series that lpo writes

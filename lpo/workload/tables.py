@@ -1,7 +1,6 @@
 """CSV, gzipped CSV and Parquet files as streams of Arrow batches, with rows that can be named."""
 
 import csv
-import hashlib
 import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -88,12 +87,6 @@ def place(table: Table, error: CellError) -> str:
     line = "" if table.header_lines is None else f" (line {error.row + 1 + table.header_lines})"
     column = "" if error.column is None else f", column `{error.column}`"
     return f"row {error.row + 1}{line}{column}"
-
-
-def sha256_of(path: str | Path) -> str:
-    """SHA-256 of a file's bytes in hexadecimal, read in pieces."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _csv(path: str) -> Table:

@@ -1,5 +1,6 @@
 """The shell, by a command of a few lines: what is refused, what is written, exit codes."""
 
+import hashlib
 import json
 import logging
 import subprocess
@@ -69,11 +70,12 @@ def summary(folder: str) -> dict:
         ("seed", "seed: not readable; allowed: key=value, group=option"),
         ("--nothing", "unrecognized arguments: --nothing"),
         ("resume=true", "holds no run (no config.yaml); allowed: true with hydra.run.dir="),
+        ("-m hydra.run.dir=a", "hydra.run.dir: given with -m; allowed: hydra.sweep.dir=..."),
         ("hydra/launcher=nothing", "hydra/launcher: 'nothing' given; allowed: basic, joblib"),
     ],
 )
 def test_bad_configuration_is_one_line_and_leaves_nothing(run, argument, line, tmp_path):
-    code, out, err = run(argument)
+    code, out, err = run(*argument.split(" "))
     assert (code, out) == (2, "")
     assert err.startswith("lpo.toy: ")
     assert line in err
@@ -151,6 +153,20 @@ def test_resume_of_a_finished_run_does_nothing(run):
     assert code == 0
     assert "already finished" in out
     assert Path("a/summary.json").read_bytes() == before
+
+
+def test_resume_refuses_a_file_that_has_changed(run, tmp_path):
+    trace = tmp_path / "trace.csv"
+    trace.write_text("1")
+    run("hydra.run.dir=a")
+    path = Path("a/summary.json")
+    known = hashlib.sha256(b"1").hexdigest()
+    source = [{"path": str(trace), "sha256": known}]
+    path.write_text(json.dumps(summary("a") | {"data": source}))
+    assert run("hydra.run.dir=a", "resume=true")[0] == 0
+    trace.write_text("2")
+    code, _, err = run("hydra.run.dir=a", "resume=true")
+    assert code == 2 and "trace.csv has changed since the run in" in err and err.count("\n") == 1
 
 
 def test_sweep_runs_all_and_exits_with_the_worst_code(run):

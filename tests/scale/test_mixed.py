@@ -76,6 +76,20 @@ def test_enumeration_finds_the_best_of_all_mixes():
         assert found.time == pytest.approx(found.passes @ time / 2) and found.time <= 0.5
 
 
+def test_mixes_of_so_many_passes_in_all():
+    rng = np.random.default_rng(2)
+    for method in ("enumeration", "greedy"):
+        for _ in range(5):
+            given, cost, time = random_case(rng, 2, 3)
+            limits = Limits(1.0, 0.5, 0.0)
+            found = best_mix(given, cost, time, limits, 2, method=method, k_max=4)
+            every = np.array(list(itertools.product(range(5), repeat=len(cost))))
+            fits = (every @ cost <= 1.0) & (every @ time / 2 <= 0.5) & (every.sum(1) <= 4)
+            best = mixed_accuracy(given, every[fits]).max()
+            assert found.passes.sum() <= 4
+            assert found.accuracy == pytest.approx(best, abs=1e-13 if found.exact else 5e-3)
+
+
 def test_greedy_is_nearly_always_the_best():
     rng = np.random.default_rng(1)
     lost = []

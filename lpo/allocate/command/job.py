@@ -10,7 +10,7 @@ from lpo.allocate.command.checks import analysis_of
 from lpo.allocate.command.config import AllocateConfig
 from lpo.allocate.command.infeasible import give_up
 from lpo.allocate.command.plan import show_plan, write_plan
-from lpo.allocate.command.problem import Problem, load_problem, source_of
+from lpo.allocate.command.problem import Problem, load_problem
 from lpo.allocate.command.results import write_results
 from lpo.allocate.command.solving import calibrated, solve
 from lpo.allocate.command.sweeping import run_sweep
@@ -18,7 +18,7 @@ from lpo.allocate.instances.files import read_solution
 from lpo.allocate.model.exact import AllocationInterrupted, Solved
 from lpo.errors import InputError
 from lpo.optim.outcome import MilpStatus
-from lpo.runs import RunFolder, tracking
+from lpo.runs import RunFolder, source_of, tracking
 
 
 def job(cfg: AllocateConfig, folder: RunFolder) -> Mapping[str, Any]:

@@ -1,10 +1,8 @@
 """What the configuration asks to be solved: instance, options and uncertainty sets."""
 
-import hashlib
 import math
 from collections.abc import Mapping
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -25,6 +23,7 @@ from lpo.allocate.instances.scaling import scaled
 from lpo.allocate.options import Options, make_options
 from lpo.allocate.uncertainty import Box, Budget, Ellipsoid, Uncertainty, budget
 from lpo.errors import InputError
+from lpo.runs import source_of
 
 
 class Problem(NamedTuple):
@@ -115,11 +114,6 @@ def uncertainty_of(
         for mine, default in zip(both, own, strict=True)
     )
     return budget(delay, error)
-
-
-def source_of(path: str) -> dict[str, Any]:
-    """Path and SHA-256 of a file, for `summary.json`."""
-    return {"path": path, "sha256": hashlib.sha256(Path(path).read_bytes()).hexdigest()}
 
 
 def _with_demand(cfg: DemandConfig, instance: Instance) -> Instance:

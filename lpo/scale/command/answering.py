@@ -15,10 +15,14 @@ from lpo.scale.command.choosing import (
     selection_table,
 )
 from lpo.scale.command.config import ScaleConfig
+from lpo.scale.command.doubts import same_draws
 from lpo.scale.command.question import Question
-from lpo.scale.command.resampling import resampled_table
+from lpo.scale.command.reasons import NOTHING, scenario_words
+from lpo.scale.command.resampling import resampled_table, resampled_words
 from lpo.scale.command.sweeping import sweep
 from lpo.scale.command.tables import LEVEL, curve_table
+from lpo.scale.command.words import passes, slots
+from lpo.scale.select import with_slots
 
 _SHOWN = {
     "scenario": "scenario",
@@ -31,8 +35,8 @@ _SHOWN = {
     "chance": "chance",
     "cost_usd": "cost, $",
     "time_s": "time, s",
-    "cost_per_pass_usd": "$ a pass",
-    "time_per_pass_s": "s a pass",
+    "cost_per_pass_usd": "$ / k",
+    "time_per_pass_s": "s / k",
     "cube": "cube",
 }
 """Columns on the terminal, and what they are called there; those that the table has."""
@@ -40,6 +44,7 @@ _INTERVALS = (
     f" _mean_low, _mean_high: confidence interval at {100 * LEVEL:g} % of a mean over simulated "
     "queries, at that k."
 )
+_PRICED = " cost_usd holds the price of slots (slot_price)."
 _CHANCES = (
     " chance: the share of simulated queries that keep all limits; chance_low, chance_high: its "
     f"Wilson interval at {100 * LEVEL:g} %."
@@ -49,20 +54,21 @@ _CHANCES = (
 def answer(cfg: ScaleConfig, asked: Question) -> Findings:
     """Sweep, choose, and say what came out."""
     swept = sweep(cfg, asked)
-    chosen = choose(cfg, asked, swept.curves)
+    curves = with_slots(swept.curves, cfg.slot_price)
+    chosen = choose(cfg, asked, curves)
     # Matplotlib has been loaded meanwhile, by `prepare_report`
     from lpo.scale.command.pictures import box_of_limits, curves_of_all, curves_of_one
 
-    selections = selection_table(asked, swept.curves, chosen)
+    selections = selection_table(asked, curves, chosen)
     together = joint_table(asked, chosen)
     first = _first_model(chosen)
+    priced = _PRICED if cfg.slot_price else ""
     tables = {
         "joint": ResultTable(
             "The choice among all models",
             "By each method, over models, passes and slots together. accuracy_sd, cost_sd, "
             "time_sd: of a single query. cube: the volume of the box between the choice and the "
-            "limits; utopia_distance: from (0, 0, 1) in shares of the budgets. cost_usd "
-            "holds the price of slots (slot_price), which the tables for each model leave out. "
+            f"limits; utopia_distance: what utopia compares (axes={cfg.axes.name}).{priced} "
             f"k = -1: nothing is feasible, or no knee; note says why.{_more(together)}",
             together,
         ),
@@ -70,24 +76,30 @@ def answer(cfg: ScaleConfig, asked: Question) -> Findings:
             "The choice for each model",
             "k = -1: nothing is feasible, or no knee; note says why. score: what the method "
             "compares. slack: what is left to the limits. hypervolume: of the feasible points."
-            f"{_more(selections)}",
+            f"{priced}{_more(selections)}",
             selections,
         ),
         "front": ResultTable(
             "Efficient points",
             "Of all models, passes and slots that keep the limits: no other costs less, is faster "
-            "and better.",
+            f"and better.{priced}",
             front_table(asked, chosen),
         ),
     }
+    notes = [*swept.notes, *_notes(asked, chosen)]
+    if cfg.slot_price:
+        notes.append(f"cost_usd holds the price of slots, {cfg.slot_price:g} $ a slot and second.")
+    if {"chance", "accuracy_mean_low"} & set(together):
+        notes.append(same_draws(selections, together))
     if cfg.bootstrap:
         tables["bootstrap"] = resampled_table(cfg, asked, chosen)
+        notes.append(resampled_words(cfg, tables["bootstrap"]))
     pictures = {
-        "box": box_of_limits(asked, swept.curves, chosen, first),
-        "models": curves_of_all(asked, swept.curves),
+        "box": box_of_limits(asked, curves, chosen, first),
+        "models": curves_of_all(asked, curves),
     }
     for s, scenario in enumerate(asked.scenarios):
-        pictures[f"curves_{scenario}"] = curves_of_one(asked, swept.curves, chosen, s, first)
+        pictures[f"curves_{scenario}"] = curves_of_one(asked, curves, chosen, s, first)
     shown = pd.DataFrame({say: together[name] for name, say in _SHOWN.items() if name in together})
     return Findings(
         result=_result(asked, chosen, together),
@@ -96,10 +108,10 @@ def answer(cfg: ScaleConfig, asked: Question) -> Findings:
         pictures=pictures,
         shown=[
             ("the choice among all models", shown),
-            ("passes by model and method; -1: none", _passes(asked, selections)),
+            (f"passes by model and method; {NOTHING}", _passes(asked, selections)),
         ],
-        notes=[*swept.notes, *_notes(asked, chosen)],
-        frames={"curves": curve_table(asked, swept.curves, chosen.feasible, chosen.missed.chance)},
+        notes=notes,
+        frames={"curves": curve_table(asked, curves, chosen.feasible, chosen.missed.chance)},
     )
 
 
@@ -131,7 +143,7 @@ def _result(asked: Question, chosen: Chosen, together: pd.DataFrame) -> str:
     if row.k < 0:
         return f"{name}: no model keeps the limits"
     return (
-        f"{name}: closest to utopia is {row.model} with {row.k} passes on {row.parallel} slots: "
+        f"{name}: closest to utopia is {row.model} with {passes(row.k)} on {slots(row.parallel)}: "
         f"accuracy {row.accuracy:.4g}, {row.cost_usd:.3g} $, {row.time_s:.3g} s"
     )
 
@@ -156,4 +168,7 @@ def _notes(asked: Question, chosen: Chosen) -> list[str]:
         without = [name for name, kept in zip(asked.models.names, keeps, strict=True) if not kept]
         if without:
             notes.append(f"{scenario}: nothing keeps the limits with {', '.join(without)}.")
+        if not chosen.joint.feasible[s].any():
+            why = scenario_words(asked, chosen.missed_together, s)
+            notes.append(f"{scenario}: nothing is feasible; {why}.")
     return notes

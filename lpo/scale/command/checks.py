@@ -8,11 +8,19 @@ from hydra.core.hydra_config import HydraConfig
 
 from lpo.errors import InputError
 from lpo.runs import check
-from lpo.scale.command.config import AZURE, FeasibilityKind, RuleKind, ScaleConfig, ScenarioConfig
+from lpo.scale.command.config import (
+    ALL,
+    AZURE,
+    FeasibilityKind,
+    RuleKind,
+    ScaleConfig,
+    ScenarioConfig,
+)
+from lpo.scale.command.without_effect import refuse_without_effect
 
 
 def validate(cfg: ScaleConfig) -> None:
-    """Refuse values that have the right type and no meaning.
+    """Refuse values that have the right type and no meaning, and drop models that a file replaces.
 
     Raises `InputError` with the key, what was given and what is allowed.
     """
@@ -38,6 +46,18 @@ def validate(cfg: ScaleConfig) -> None:
     _check_files(cfg)
     _check_models(cfg)
     _check_cluster(cfg)
+    refuse_without_effect(cfg, _keys_given())
+
+
+def _keys_given() -> list[str]:
+    """Of the command line of this run; not what an experiment sets."""
+    if not HydraConfig.initialized():
+        return []
+    # models of the command's own group are scale/models@models to Hydra
+    return [
+        override.partition("=")[0].lstrip("+~").rpartition("@")[2]
+        for override in HydraConfig.get().overrides.task
+    ]
 
 
 def _check_limits(key: str, limits: ScenarioConfig) -> None:
@@ -74,16 +94,22 @@ def _check_files(cfg: ScaleConfig) -> None:
 
 
 def _check_models(cfg: ScaleConfig) -> None:
-    """Refuse `models=...` and `models.name.field=...` beside a file, whose models count alone."""
-    if cfg.models_file is None or not HydraConfig.initialized():
+    """Refuse `models=...` and `models.name.field=...` beside a file, whose models count alone.
+
+    Models that an experiment chooses are of the reference: beside a file that is given on the
+    command line all of the file count, unless `model=...` is given too.
+    """
+    if cfg.models_file is None:
         return
-    for override in HydraConfig.get().overrides.task:
-        # models of the command's own group are scale/models@models to Hydra
-        key = override.partition("=")[0].lstrip("+~").rpartition("@")[2]
+    keys = _keys_given()
+    for key in keys:
         if key.partition(".")[0] == "models":
             raise InputError(
                 f"models_file: {cfg.models_file} given, and {key}; allowed: one of them"
             )
+    if "models_file" in keys and "model" not in keys:
+        cfg.model = ALL
+    cfg.models = {}
 
 
 def _check_cluster(cfg: ScaleConfig) -> None:

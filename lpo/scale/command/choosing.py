@@ -8,15 +8,18 @@ import numpy as np
 import pandas as pd
 
 from lpo.scale.command.config import FeasibilityKind, ScaleConfig
+from lpo.scale.command.distances import utopia_distances
+from lpo.scale.command.doubts import doubts
 from lpo.scale.command.question import Question
 from lpo.scale.command.reasons import NO_KNEE, Missed, case_words, scenario_words
 from lpo.scale.command.tables import chances, mean_intervals
-from lpo.scale.curves import Curves, Limits
+from lpo.scale.curves import Curves
 from lpo.scale.select import (
     Choice,
     Joint,
     Options,
     Place,
+    Points,
     Selections,
     allowed_grid,
     choices,
@@ -38,8 +41,8 @@ METHODS = Selections._fields
 class Chosen(NamedTuple):
     """allowed bool [p, K], feasible bool [s, m, p, K]. selections: of each model and number of
     slots, `at` [s, m, p]. missed: what stands in the way of each. joint: over all of them.
-    missed_together: what stands in the way there, with the price of slots and with those alone
-    that may be used. hypervolume: [s, m, p]."""
+    missed_together: what stands in the way there, with those slots alone that may be used.
+    hypervolume: [s, m, p]. needed: chance to keep the limits, None where means count."""
 
     options: Options
     allowed: np.ndarray
@@ -49,10 +52,14 @@ class Chosen(NamedTuple):
     joint: Joint
     missed_together: Missed
     hypervolume: np.ndarray
+    needed: float | None
 
 
 def choose(cfg: ScaleConfig, asked: Question, curves: Curves) -> Chosen:
-    """Return what each method chooses among the passes that keep the limits."""
+    """Return what each method chooses among the passes that keep the limits.
+
+    curves: with the price of slots in their cost (`with_slots`).
+    """
     options = make_options(scale=cfg.axes.name, cube=cfg.cube.name)
     allowed = allowed_grid(asked.k, asked.parallel, cfg.grid.name)
     by_chance = cfg.feasibility is FeasibilityKind.chance
@@ -72,7 +79,6 @@ def choose(cfg: ScaleConfig, asked: Question, curves: Curves) -> Chosen:
         curves,
         asked.limits,
         allowed,
-        slot_price=cfg.slot_price,
         most_parallel=cfg.most_parallel,
         feasible=feasible if by_chance else None,
     )
@@ -88,6 +94,7 @@ def choose(cfg: ScaleConfig, asked: Question, curves: Curves) -> Chosen:
         together,
         missed(together.curves, usable),
         front_hypervolume(points, feasible, asked.limits),
+        1.0 - cfg.epsilon if by_chance else None,
     )
 
 
@@ -96,6 +103,8 @@ def selection_table(asked: Question, curves: Curves, chosen: Chosen) -> pd.DataF
     s, m, p = chosen.hypervolume.shape
     scenario, model, slots = np.indices((s, m, p))
     keeps, tables = np.asarray(chosen.feasible.any(-1)), []
+    at = np.stack([one.at for one in chosen.selections], -1)
+    away = utopia_distances(chosen.options, points_of(curves), chosen.feasible, at, asked.limits)
     for rank, (method, one) in enumerate(zip(METHODS, chosen.selections, strict=True)):
         found = choices(curves, asked.limits, places(one.at))
         table = pd.DataFrame(
@@ -103,7 +112,7 @@ def selection_table(asked: Question, curves: Curves, chosen: Chosen) -> pd.DataF
                 "model": np.array(asked.models.names)[model.ravel()],
                 "scenario": np.array(asked.scenarios)[scenario.ravel()],
                 "method": method,
-                **_columns(asked, chosen, curves, places(one.at), found, keeps),
+                **_columns(asked, chosen, curves, places(one.at), found, away[..., rank]),
                 "hypervolume": chosen.hypervolume.ravel(),
                 "note": _notes(one.at, keeps, partial(case_words, asked, chosen.missed)),
             }
@@ -112,7 +121,7 @@ def selection_table(asked: Question, curves: Curves, chosen: Chosen) -> pd.DataF
         table.insert(9, "score", np.asarray(one.score, np.float64).ravel())
         tables.append(table.assign(rank=rank, case=np.arange(len(table))))
     rows = pd.concat(tables).sort_values(["case", "rank"], kind="stable", ignore_index=True)
-    return rows.drop(columns=["case", "rank"])
+    return _with_doubts(asked, chosen, rows.drop(columns=["case", "rank"]))
 
 
 def joint_table(asked: Question, chosen: Chosen) -> pd.DataFrame:
@@ -123,12 +132,21 @@ def joint_table(asked: Question, chosen: Chosen) -> pd.DataFrame:
     names = np.array([*asked.models.names, "–"])
     s, methods = found.place.k.shape
     keeps = np.asarray(found.feasible.any((1, 2, 3)))[:, None]
-    columns = _columns(asked, chosen, found.curves, found.place, choice, keeps)
+    points, grid = points_of(found.curves), found.feasible.shape[1:]
+    at = np.ravel_multi_index(tuple(np.maximum(each, 0) for each in found.place), grid)
+    away = utopia_distances(
+        chosen.options,
+        Points(*(axis.ravel() for axis in points)),
+        found.feasible.reshape(s, -1),
+        np.where(found.place.k < 0, -1, at),
+        asked.limits,
+    )
+    columns = _columns(asked, chosen, found.curves, found.place, choice, away)
 
     def why(place: tuple[int, ...]) -> str:
         return scenario_words(asked, chosen.missed_together, place[0])
 
-    return pd.DataFrame(
+    table = pd.DataFrame(
         {
             "scenario": np.repeat(asked.scenarios, methods),
             "method": np.tile(METHODS, s),
@@ -138,6 +156,7 @@ def joint_table(asked: Question, chosen: Chosen) -> pd.DataFrame:
             "note": _notes(found.place.k, keeps, why),
         }
     )
+    return _with_doubts(asked, chosen, table)
 
 
 def front_table(asked: Question, chosen: Chosen) -> pd.DataFrame:
@@ -167,26 +186,20 @@ def _columns(
     curves: Curves,
     place: Place,
     found: Choice,
-    keeps: np.ndarray,
+    away: np.ndarray,
 ) -> dict[str, Any]:
-    """What is known of choices [s, ...], in rows; keeps: whether anything keeps the limits."""
+    """What is known of choices [s, ...], in rows; away: their distance from utopia."""
     none = np.asarray(place.k) < 0
-    bounds = Limits(*(np.reshape(limit, (-1,) + (1,) * (none.ndim - 1)) for limit in asked.limits))
     scenario = np.indices(none.shape)[0]
     volume = cubes(chosen.options, points_of(curves), asked.limits)
     at = (scenario, *(np.maximum(each, 0) for each in place))
-    distance = np.sqrt(
-        (found.cost.mean / bounds.cost) ** 2
-        + (found.time.mean / bounds.time) ** 2
-        + (1.0 - found.accuracy.mean) ** 2
-    )
     columns = {
         "k": found.k,
         "parallel": found.parallel,
         "cost_usd": found.cost.mean,
         "time_s": found.time.mean,
         "accuracy": found.accuracy.mean,
-        "feasible": np.broadcast_to(keeps, none.shape),
+        "feasible": ~none,
         "cost_sd": found.cost.sd,
         "time_sd": found.time.sd,
         "accuracy_sd": found.accuracy.sd,
@@ -196,13 +209,21 @@ def _columns(
         "time_slack_s": found.slack.time,
         "accuracy_slack": found.slack.accuracy,
         "cube": np.where(none, np.nan, volume[at]),
-        "utopia_distance": distance,
+        "utopia_distance": away,
     }
     means = {"cost_usd": found.cost, "time_s": found.time, "accuracy": found.accuracy}
     columns |= mean_intervals(curves, means)
     for name, values in chances(chosen.missed.chance, at).items():
         columns[name] = np.where(none, np.nan, values)
     return {name: np.asarray(values).ravel() for name, values in columns.items()}
+
+
+def _with_doubts(asked: Question, chosen: Chosen, table: pd.DataFrame) -> pd.DataFrame:
+    """Rows of choices, of which `note` says too what their confidence intervals leave open."""
+    open_ = doubts(asked, table, chosen.needed)
+    return table.assign(
+        note=[note or doubt for note, doubt in zip(table["note"], open_, strict=True)]
+    )
 
 
 def _notes(at: Any, keeps: np.ndarray, why: Callable[[tuple[int, ...]], str]) -> list[str]:

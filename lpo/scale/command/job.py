@@ -2,13 +2,22 @@
 
 from collections.abc import Mapping
 from functools import partial
+from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-from lpo.runs import RunFolder, environment, interruptible, prepare_report, tracking, write_findings
+from lpo.runs import (
+    RunFolder,
+    environment,
+    interruptible,
+    prepare_report,
+    source_of,
+    tracking,
+    write_findings,
+)
 from lpo.scale.command.analyses import analysis_named
 from lpo.scale.command.answering import answer
-from lpo.scale.command.config import ScaleConfig
+from lpo.scale.command.config import AnalysisKind, ScaleConfig
 from lpo.scale.command.question import load_question
 
 
@@ -17,6 +26,9 @@ def job(cfg: ScaleConfig, folder: RunFolder) -> Mapping[str, Any]:
     prepare_report()
     clock = perf_counter()
     asked = load_question(cfg)
+    own = cfg.cluster.hardware
+    if cfg.analysis.name is AnalysisKind.under_load and Path(own).is_file():
+        asked.sources.append(source_of(own))
     folder.record(data=asked.sources, timings_s={"reading": perf_counter() - clock})
     name = cfg.analysis.name
     find, title = answer, ", ".join(asked.scenarios)

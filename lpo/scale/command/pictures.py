@@ -13,6 +13,7 @@ from lpo.runs.pictures import box_picture
 from lpo.scale.command.choosing import METHODS, Chosen
 from lpo.scale.command.drawing import LABELS, line_picture
 from lpo.scale.command.question import Question
+from lpo.scale.command.words import slots
 from lpo.scale.curves import Curves, Estimate
 from lpo.scale.select import cubes, points_of
 
@@ -31,7 +32,7 @@ def box_of_limits(asked: Question, curves: Curves, chosen: Chosen, first: int) -
     ]
     return box_picture(
         "Accuracy, cost and time in the box of limits",
-        f"Means of k passes on {asked.parallel[parallel]} slots. Coloured: the cube score, volume "
+        f"Means of k passes on {slots(asked.parallel[parallel])}. Coloured: the cube score, volume "
         "of the box between a point and the limits. Choose model and scenario above the picture; "
         "drag to turn it.",
         views,
@@ -55,7 +56,7 @@ def curves_of_all(asked: Question, curves: Curves) -> Picture:
     ]
     return line_picture(
         "All models against the number of passes",
-        f"Means of a query on {asked.parallel[parallel]} slots.",
+        f"Means of a query on {slots(asked.parallel[parallel])}.",
         table,
         panels,
     )
@@ -92,7 +93,7 @@ def curves_of_one(
 
     return Picture(
         f"{asked.titles[model]} in the scenario {asked.scenarios[scenario]}",
-        f"Against the number of passes, on {asked.parallel[parallel]} slots. Shaded: a standard "
+        f"Against the number of passes, on {slots(asked.parallel[parallel])}. Shaded: a standard "
         "deviation of a single query; dashed: the limit.",
         marked_curves(panels, LABELS),
         interactive,

@@ -1,6 +1,5 @@
 """What a configuration asks: models, token lengths, laws, limits."""
 
-import hashlib
 import os
 from dataclasses import asdict
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from lpo.errors import InputError
+from lpo.runs import source_of
 from lpo.scale.accuracy import check_beta
 from lpo.scale.command.config import ALL, AZURE, ScaleConfig
 from lpo.scale.curves import Limits
@@ -40,7 +40,9 @@ class Question(NamedTuple):
 def load_question(cfg: ScaleConfig) -> Question:
     """Read what the configuration names; raises InputError on numbers and files that mean
     nothing."""
-    models, sources = _models(cfg), []
+    (models, rows), sources = _models(cfg), []
+    if cfg.models_file is not None:
+        sources.append(source_of(cfg.models_file, rows=rows))
     pairs = _pairs(cfg, sources)
     aggregate = cfg.aggregate
     laws, numbers = make_laws(
@@ -76,7 +78,8 @@ def load_question(cfg: ScaleConfig) -> Question:
 _LIMITS = ("cost_usd", "time_s", "accuracy")
 
 
-def _models(cfg: ScaleConfig) -> ModelSet:
+def _models(cfg: ScaleConfig) -> tuple[ModelSet, int]:
+    """The models asked for, and how many there are to choose from."""
     if cfg.models_file is not None:
         every = read_models(cfg.models_file)
     else:
@@ -87,7 +90,7 @@ def _models(cfg: ScaleConfig) -> ModelSet:
     good = isinstance(names, list | tuple) and all(isinstance(name, str) for name in names)
     if not good or not names or len(set(names)) < len(names):
         raise InputError(f"model: {cfg.model} given; allowed: {ALL}, or names, each once")
-    return chosen(every, names)
+    return chosen(every, names), len(every.names)
 
 
 def _title(cfg: ScaleConfig, name: str) -> str:
@@ -111,10 +114,7 @@ def _pairs(cfg: ScaleConfig, sources: list[dict[str, Any]]) -> Pairs | None:
         pairs = pairs_of_trace(prompt, output, most=asked.most)
     else:
         return None
-    sources += [
-        {"path": str(path), "sha256": hashlib.sha256(Path(path).read_bytes()).hexdigest()}
-        for path in files
-    ]
+    sources += [source_of(path) for path in files]
     return pairs
 
 

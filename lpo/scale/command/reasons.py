@@ -7,6 +7,7 @@ import numpy as np
 from lpo.scale.command.question import Question
 from lpo.scale.select import Chance, Shortfall
 
+NOTHING = "-1: nothing feasible, or no knee"
 NO_KNEE = "fewer than three points on the front"
 _LIMITS = ("cost", "time", "accuracy")
 _UNITS = ("{:.3g} $", "{:.3g} s", "{:.3g}")

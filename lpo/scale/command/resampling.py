@@ -1,5 +1,7 @@
 """How sure the choice is: made again on resampled queries."""
 
+from typing import Any
+
 import jax
 import numpy as np
 import pandas as pd
@@ -27,6 +29,8 @@ def resampled_table(cfg: ScaleConfig, asked: Question, chosen: Chosen) -> Result
         pairs=asked.pairs,
     )
     means = resampled_means(resampling, paths, cfg.bootstrap)
+    slots = cfg.slot_price * asked.parallel[:, None] * means.time  # as `with_slots`
+    means = means._replace(cost=means.cost + slots)
     found = chosen_k_bootstrap(chosen.options, means, asked.limits, chosen.allowed, asked.k)
     chosen_at = np.stack([one.at for one in chosen.selections], -1)
     index = pd.MultiIndex.from_product(
@@ -46,4 +50,14 @@ def resampled_table(cfg: ScaleConfig, asked: Question, chosen: Chosen) -> Result
         f"{cfg.bootstrap} resamples of {cfg.trials} simulated queries, the limits kept in the "
         "mean: k of the run, the most frequent k and its share of the resamples.",
         table.reset_index(),
+    )
+
+
+def resampled_words(cfg: ScaleConfig, found: ResultTable) -> str:
+    """What the first row of the table says: how often the first method takes the same k."""
+    row: Any = found.data.iloc[0]
+    return (
+        f"tables/bootstrap.csv: {row.method} of {row.model} on P = {row.parallel} takes k = "
+        f"{row.modal_k} in {row.frequency:.0%} of {cfg.bootstrap} resamples (k = {row.k} in this "
+        "run); the other models and methods are there."
     )

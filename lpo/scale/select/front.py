@@ -46,19 +46,21 @@ def along(front: Any) -> tuple[Any, Any]:
     return xp.minimum(xp.sort(xp.where(front, at, front.size)), last), last
 
 
-def losses(options: Options, points: Points, limits: Limits) -> Any:
+def losses(options: Options, points: Points, limits: Limits, front: Points | None = None) -> Any:
     """[3, N]: what separates the points of a front [N] from utopia in cost, time and accuracy.
 
     In units of the scale of `options`. budget: (C / C_max, T / T_max, 1 - A), utopia at no cost, no
     time, accuracy 1. range: from the best value on the front, over the width of the front, so that
-    1 is the nadir; 0 where the front has no width but rounding.
+    1 is the nadir; 0 where the front has no width but rounding. front: in whose range other points
+    are measured, by default their own.
     """
     xp = namespace(*points)
     if options.scale == Scale.BUDGET:
         shares = over(points.cost, limits.cost), over(points.time, limits.time)
         return xp.stack([*shares, 1.0 - points.accuracy])
     axes = xp.stack([points.cost, points.time, -points.accuracy])
-    low, high = axes.min(1, keepdims=True), axes.max(1, keepdims=True)
+    own = axes if front is None else xp.stack([front.cost, front.time, -front.accuracy])
+    low, high = own.min(1, keepdims=True), own.max(1, keepdims=True)
     wide = high - low > _ROUNDING * xp.maximum(xp.abs(low), xp.abs(high))
     return xp.where(wide, (axes - low) / xp.where(wide, high - low, 1.0), 0.0)
 

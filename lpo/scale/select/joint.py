@@ -62,8 +62,6 @@ def joint(
     **Raises:** InputError on a price that is negative or not finite, no slots that may be used, and
     `feasible` with a price, of which it knows nothing.
     """
-    if not 0.0 <= slot_price < np.inf:
-        raise InputError(f"`slot_price` must be finite and at least 0, got {slot_price}.")
     slots = np.asarray(curves.parallel)
     if most_parallel is not None and most_parallel < slots.min():
         raise InputError(
@@ -87,8 +85,11 @@ def with_slots(curves: Curves, slot_price: float) -> Curves:
     """Return curves of which the mean cost has slot_price P E[T] added, dollars [m, p, K].
 
     The spread of the sum is not known, since cost and time go together: it is NaN, as is the
-    standard error of simulated curves, and percentiles are left out.
+    standard error of simulated curves, and percentiles are left out. Raises InputError on a price
+    that is negative or not finite.
     """
+    if not 0.0 <= slot_price < np.inf:
+        raise InputError(f"`slot_price` must be finite and at least 0, got {slot_price}.")
     if slot_price == 0.0:
         return curves
     means = points_of(curves)

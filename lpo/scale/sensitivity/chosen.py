@@ -44,11 +44,9 @@ def chosen_for_each(options: Options, curves: Curves, limits: Limits, allowed: A
     return stacked(each, -1)
 
 
-def chosen_among_all(
-    options: Options, curves: Curves, limits: Limits, allowed: Any, slot_price: float = 0.0
-) -> Chosen:
+def chosen_among_all(options: Options, curves: Curves, limits: Limits, allowed: Any) -> Chosen:
     """Return the choices over all models and slots together, [s, 5], as `joint`."""
-    found = joint(options, curves, limits, allowed, slot_price=slot_price)
+    found = joint(options, curves, limits, allowed)
     return _read(found.curves, limits, found.place)
 
 

@@ -9,7 +9,7 @@ from lpo.scale.accuracy import accuracy_moments
 from lpo.scale.curves import Curves, Estimate, Limits
 from lpo.scale.laws import AccuracyLaw, LawNumbers, Laws
 from lpo.scale.models import Models
-from lpo.scale.select import Options
+from lpo.scale.select import Options, with_slots
 from lpo.scale.sensitivity.chosen import (
     Chosen,
     chosen_among_all,
@@ -62,9 +62,9 @@ def score_laws(
         found = accuracy_moments(laws._replace(accuracy=kind), numbers, models, curves.k)
         mean, sd = (np.atleast_2d(leaf) for leaf in found)
         estimate = Estimate(mean[:, None], sd[:, None], np.zeros_like(mean[:, None]))
-        here = curves._replace(accuracy=estimate)
+        here = with_slots(curves._replace(accuracy=estimate), slot_price)
         each.append(chosen_for_each(options, here, limits, allowed))
-        among.append(chosen_among_all(options, here, limits, allowed, slot_price))
+        among.append(chosen_among_all(options, here, limits, allowed))
         means.append(mean)
         sds.append(sd)
     return ScoreLaws(kinds, np.array(means), np.array(sds), stacked(each), stacked(among))

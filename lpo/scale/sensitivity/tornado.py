@@ -9,7 +9,7 @@ from lpo.scale.exact import exact_curves
 from lpo.scale.laws import LawNumbers, Laws
 from lpo.scale.models import Models
 from lpo.scale.passes import Pairs
-from lpo.scale.select import Options
+from lpo.scale.select import Options, with_slots
 from lpo.scale.sensitivity.chosen import (
     Chosen,
     chosen_among_all,
@@ -68,7 +68,7 @@ def tornado(
     **Arguments:**
 
     - `models`: leaves [m]. `k` [K], `parallel` [p]: as `exact_curves`. `limits`: [s].
-    - `allowed`: bool [p, K]. `slot_price`: of the choice among all models, as `joint`.
+    - `allowed`: bool [p, K]. `slot_price`: part of every cost, as `with_slots`.
     - `model`: the one whose numbers change, by its place; None: those of all models together, with
       which each model's own choice is the same as with its own alone.
 
@@ -81,8 +81,9 @@ def tornado(
         curves = start
         if name not in LIMITS:
             curves = exact_curves(laws, one.numbers, one.models, k, parallel, pairs)
+        curves = with_slots(curves, slot_price)
         each = chosen_for_each(options, curves, one.limits, allowed)
-        return each, chosen_among_all(options, curves, one.limits, allowed, slot_price)
+        return each, chosen_among_all(options, curves, one.limits, allowed)
 
     base = choose(LIMITS[0], cases.inputs)
     sides = [

@@ -1,6 +1,5 @@
 """The trace that a configuration names: a head, from which plans are made, and the rest."""
 
-import hashlib
 import os
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -8,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from lpo.errors import InputError
+from lpo.runs import source_of
 from lpo.serve.command.checks import trace_paths
 from lpo.serve.command.config import AZURE, ClassesKind, ServeConfig, TraceLengthsKind
 from lpo.serve.instance import Hardware, Instance
@@ -64,7 +64,7 @@ def given_trace(cfg: ServeConfig) -> GivenTrace:
     else:
         classes = threshold_classes(asked.prompt_edges, asked.decode_edges)
     sources = [
-        {"path": str(path), "sha256": hashlib.sha256(path.read_bytes()).hexdigest(), "rows": rows}
+        source_of(path, rows=rows)
         for path, rows in zip(files, (len(one.time_s) for one in each), strict=True)
     ]
     table = class_table(head, classes.kinds(head), classes.names)

@@ -13,7 +13,7 @@ def table(folder, name) -> Any:
 
 
 def test_rules_of_aggregation_meet_their_closed_forms(scale):
-    code, folder, _, err = scale(
+    code, folder, out, err = scale(
         "+experiment=scale_rules",
         "model=qwen3-30b-a3b",
         "k_max=3",
@@ -25,6 +25,7 @@ def test_rules_of_aggregation_meet_their_closed_forms(scale):
     p = 0.88
     np.testing.assert_allclose(found["pass_at_k"], 1 - (1 - p) ** 3, rtol=1e-9)
     np.testing.assert_allclose(found["majority, 1 wrong"], p**3 + 3 * p**2 * (1 - p), rtol=1e-9)
+    assert "passes_for_99_percent_of_gain" in table(folder, "rules") and "with k = 3" in out
     # a selector that errs is worth less than one that does not, more than one pass
     assert p < found["verifier"] < found["best_of_k"]
 
@@ -49,6 +50,14 @@ def test_the_choice_moves_with_the_numbers_and_slopes_are_closed_forms(scale):
     low, high = (own[own["side"] == side]["k"].iloc[0] for side in ("-10%", "+10%"))
     assert low <= high
     assert "k_low" in out
+    # k of different models is not compared
+    sides = moves.pivot(index=["parameter", "method"], columns="side", values="model")
+    for one in moves.to_dict("records"):
+        base, low, high = sides.loc[(one["parameter"], one["method"])][["as given", "-10%", "+10%"]]
+        assert (one["model_low"], one["model_high"]) == (low, high)
+        assert np.isnan(one["k_elasticity"]) or low == high == base
+    changed = (sides.ne(sides["as given"], axis=0).any(axis=1)).xs("utopia", level="method").sum()
+    assert (f"default: {changed} of " in out) == (changed > 0)
     assert set(table(folder, "score_laws")["law"]) == {"clipped_normal", "truncated_normal", "beta"}
 
 
@@ -71,6 +80,7 @@ def test_mixes_of_models_are_at_least_as_good_as_one(scale):
     )
     assert code == 0, err
     found = table(folder, "mixes").iloc[0]
+    assert found["passes"] <= 20
     assert found["accuracy"] >= found["single_accuracy"] - 1e-12
     assert found["cost_usd"] <= 0.05 * (1 + 1e-9) and found["time_s"] <= 30 * (1 + 1e-9)
     summary = json.loads((folder / "summary.json").read_text())
@@ -82,7 +92,7 @@ def test_mixes_of_models_are_at_least_as_good_as_one(scale):
     [
         ("mixed", "aggregate.rule=verifier", "verifier given; allowed: best_of_k (in mixes)"),
         ("mixed", "latency=waves", "latency: waves given; allowed: mean (in mixes)"),
-        ("mixed", "contention=0.5", "contention: 0.5 given; allowed: 0.0 (in mixes)"),
+        ("mixed", "contention=0.5", "contention: given with latency=mean; allowed: with latency=c"),
         ("mixed", "grid=multiples_of_p", "grid: multiples_of_p given; allowed: all (in mixes)"),
         ("mixed", "most_parallel=4", "most_parallel: 4 given; allowed: null (in mixes)"),
         ("mixed", "+analysis.values.x=[1]", "analysis.values: x given; allowed: nothing"),

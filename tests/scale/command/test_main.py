@@ -1,13 +1,16 @@
 """`python -m lpo.scale`: what it writes, how it ends, what it refuses."""
 
+import hashlib
 import json
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from omegaconf import OmegaConf
 from scipy import stats
 
+from lpo.scale.command.words import passes, slots
 from tests.scale.command.closed_forms import in_waves, volume_of
 from tests.scale.select.brute_force import best_of, scores_of
 
@@ -75,6 +78,11 @@ def test_default_tables_are_closed_forms_and_brute_force(scale, reference_models
     assert {(row.model, row.k) for row in front.itertuples()} == {
         (names[i // 200], i % 200 + 1) for i in scores["utopia"]
     }
+    for own in (chosen, found):
+        near = own[own["method"] == "utopia"]
+        np.testing.assert_allclose(near["utopia_distance"], near["score"], rtol=1e-9)
+        assert (own["utopia_distance"] >= near["score"].min()).all()
+    assert "$ / k" in out and "-1: nothing feasible, or no knee" in out
     metrics = summary(folder)["metrics"]
     volume = volume_of([every[i] for i in scores["utopia"]], limits)
     assert metrics["hypervolume/default"] == pytest.approx(volume, rel=1e-9)
@@ -96,6 +104,8 @@ def test_reference_setting_gives_the_exact_choices_of_the_published_code(scale):
     assert found["accuracy_max"] == [20, 52, 108, 8, 24, 92, 12, 24, 52]
     # the ultra has two feasible k and no knee, qwen3-max one between the ends of its front
     assert found["knee_curvature"] == [8, 8, 8, -1, 8, 8, 8, 8, 8]
+    every = table(folder, "selections")
+    assert (every["feasible"] == (every["k"] > 0)).all()
     assert found["knee_chord"] == [8, 16, 28, -1, 12, 20, 8, 12, 16]
 
 
@@ -142,9 +152,35 @@ def test_simulation_with_resamples_agrees_with_the_exact_means(scale):
     assert (curves["cost_usd_low"] < cost).all() and (cost < curves["cost_usd_high"]).all()
     resampled = table(folder, "bootstrap")
     assert len(resampled) == 2 * 5
+    share = f"{resampled['frequency'][0]:.0%}"
+    first = (
+        f"accuracy_max of gpt5-nano on P = 4 takes k = {resampled['modal_k'][0]} in {share} of 20"
+    )
+    assert f"tables/bootstrap.csv: {first}" in out and "on the same draws" in out
     # the dearest k that is fast enough does not hang on which queries were drawn
     most = resampled[resampled["method"] == "accuracy_max"]
     assert (most["modal_k"] == most["k"]).all() and (most["frequency"] > 0.5).all()
+
+
+def test_doubts_are_the_limits_inside_intervals(scale):
+    """A limit of time a tenth of a standard error above the mean of sixteen passes."""
+    setting = ["method=monte_carlo", "trials=256", "k_max=16", "model=[gpt5-nano,qwen3-max]"]
+    curves = curves_of(scale(*setting, folder="first")[1])
+    limit = curves["time_s"].iloc[15] + 0.1 * curves["time_s_sem"].iloc[15]
+    code, folder, out, err = scale(*setting, f"scenario.default.time_s={limit}")
+    assert code == 0, err
+    rows = table(folder, "selections")
+    inside = (rows["time_s_mean_low"] < limit) & (limit < rows["time_s_mean_high"])
+    assert inside.any() and not inside.all()
+    said = rows["note"].fillna("").str.startswith("undecided: time ")
+    assert (said == inside).all()
+    words = f" s (95 %) around the limit of {limit:g}; more trials decide"
+    assert rows.loc[said, "note"].str.endswith(words).all()
+    assert f"{inside.sum()} of {(rows['k'] > 0).sum()} choices for each model and" in out
+
+
+def test_numbers_of_passes_and_slots_in_words():
+    assert (passes(1), passes(2), slots(1), slots(4)) == ("1 pass", "2 passes", "1 slot", "4 slots")
 
 
 def test_limits_by_chance_are_harder_than_in_the_mean(scale):
@@ -211,6 +247,12 @@ def test_own_models_and_lengths_come_from_files(scale, tmp_path):
     curves = curves_of(folder)
     np.testing.assert_allclose(curves["cost_usd"], 0.005 * curves["k"], rtol=1e-12)
     np.testing.assert_allclose(curves["time_s"], 0.5 * curves["k"], rtol=1e-12)
+    digest = hashlib.sha256(models.read_bytes()).hexdigest()
+    assert summary(folder)["data"] == [{"path": str(models), "sha256": digest, "rows": 1}]
+    assert OmegaConf.load(folder / "config.yaml").models == {}
+    rules = ["+experiment=scale_rules", given[0], "k_max=3"]
+    assert scale(*rules, folder="rules")[0] == 0
+    assert OmegaConf.load(tmp_path / "rules" / "config.yaml").model == "all"
     code, folder, _, err = scale(*given, f"lengths.pairs={lengths}", folder="pairs")
     assert code == 0, err
     curves = curves_of(folder)
@@ -231,14 +273,29 @@ def test_a_price_of_slots_bounds_them(scale):
     free = scale("parallel=[1,4,16]", "k_max=32", folder="free")[1]
     assert (table(free, "joint")["parallel"] == 16).all()
     assert (table(folder, "joint")["parallel"] < 16).any()
+    # P T slot seconds are in every cost, of curves as of choices, which keep the limit with them
+    curves, without = curves_of(folder), curves_of(free)
+    slots = 0.002 * without["parallel"] * without["time_s"]
+    np.testing.assert_allclose(curves["cost_usd"], without["cost_usd"] + slots, rtol=1e-12)
+    keys = ["scenario", "model", "parallel", "k"]
+    for name in ("selections", "joint"):
+        both = table(folder, name).merge(curves, on=keys)
+        assert len(both)
+        np.testing.assert_allclose(both["cost_usd_x"], both["cost_usd_y"], rtol=1e-9)
+        assert (both["cost_usd_x"] <= 0.5 * (1 + 1e-9)).all() and (
+            both["cost_slack_usd"] > -1e-9
+        ).all()
     # too dear: the fastest pass takes 2.1504 s on the one slot that it needs, and .00087 $
-    folder = scale("parallel=[1,4,16]", "slot_price=50", "k_max=32", folder="dear")[1]
+    folder, said = scale("parallel=[1,4,16]", "slot_price=50", "k_max=32", folder="dear")[1:3]
     dear = table(folder, "joint")
     assert (dear["k"] == -1).all()
     words = f"nearest, gpt5-nano on P = 1 with k = 1, misses cost by {50 * 2.1504 - 0.5:.3g} $"
     assert (dear["note"] == words).all()
-    # without the price, for each model, there is a choice
-    assert (table(folder, "selections")["k"] > 0).any()
+    # for each model alone too
+    alone = table(folder, "selections")
+    assert (alone["k"] == -1).all() and alone["note"].str.contains("misses cost by").all()
+    assert not curves_of(folder)["feasible"].any()
+    assert f"default: nothing is feasible; {words}" in said
 
 
 @pytest.mark.parametrize(
@@ -265,8 +322,17 @@ def test_a_price_of_slots_bounds_them(scale):
         ),
         ("+scenario.mine={cost_usd:1,time_s:9}", "scenario.mine.accuracy: not given; it has no"),
         ("+scenario.mine={cost:1}", "scenario.mine.cost: unknown key; did you mean"),
+        ("epsilon=0.1", "epsilon: given with feasibility=mean; allowed: with feasibility=chance"),
+        ("trials=9", "trials: given with method=exact; allowed: with method=monte_carlo, feas"),
+        ("cluster.gpus=9", "cluster.gpus: given with analysis.name=null; allowed: with +exp"),
+        ("aggregate.verifier_sd=0.1", "given with aggregate.rule=best_of_k; allowed: with aggr"),
+        ("scenario.mine.time_s=9", "or '+scenario.mine={cost_usd:...,time_s:...,accuracy:...}'"),
+        ("scenario=/a/b.yaml", "scenario: '/a/b.yaml' given; allowed: all, batch, default, inter"),
         ("+scenario.mine.time_s=9", "mine: not there to be set in parts; allowed: all of it, +"),
-        ("aggregate.verifier_sd=-1", "`verifier_sd` must be finite and at least 0, got -1.0"),
+        (
+            "aggregate.rule=verifier aggregate.verifier_sd=-1".split(),
+            "`verifier_sd` must be finite and at least 0, got -1.0",
+        ),
     ],
 )
 def test_bad_input_is_one_line(scale, argument, line):

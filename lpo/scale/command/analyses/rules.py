@@ -56,13 +56,13 @@ def find(cfg: ScaleConfig, asked: Question) -> Findings:
         tables={
             "rules": ResultTable(
                 "Rules of aggregation",
-                f"Accuracy of one pass and of {cfg.k_max}, and the passes after which "
+                f"Accuracy of one pass and of {cfg.k_max} (at_most), and the passes after which "
                 f"{NEAR:.0%} of the difference is reached.",
                 ends,
             )
         },
         pictures=_pictures(asked, curves),
-        shown=[("accuracy by rule and correlation", ends)],
+        shown=[(f"accuracy by rule and correlation; at_most: with k = {cfg.k_max}", ends)],
         notes=[
             "best_of_k and pass_at_k need somebody who knows which answer is right; correlation "
             "takes most of what further passes bring."
@@ -115,7 +115,7 @@ def _ends(curves: pd.DataFrame) -> pd.DataFrame:
                 "rule": rule,
                 "at_one": accuracy[0],
                 "at_most": accuracy[-1],
-                "passes_for_99_percent": int(part["k"].to_numpy()[reached.argmax()]),
+                "passes_for_99_percent_of_gain": int(part["k"].to_numpy()[reached.argmax()]),
             }
         )
     return pd.DataFrame(rows)

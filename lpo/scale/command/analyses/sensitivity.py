@@ -60,38 +60,48 @@ def find(cfg: ScaleConfig, asked: Question) -> Findings:
         "tornado": ResultTable(
             "The choice with one number changed",
             f"Over all models, passes and slots, each number of all models {change:.0%} lower and "
-            "higher. k_elasticity: relative change of k over that of the number, NaN where the "
-            "number could not move. A number stops at the end of its range.",
+            "higher. k_elasticity: relative change of k over that of the number, empty where the "
+            "number could not move, and where an end takes another model (model_low, model_high), "
+            "whose k is no change of this one's. A number stops at the end of its range."
+            f"{' cost_usd holds the price of slots (slot_price).' if cfg.slot_price else ''}",
             together,
         ),
         "elasticities": ResultTable(
             "Elasticities at the choice closest to utopia",
             "Of each model's own k: by how many per cent mean cost, time and accuracy change with "
-            "one per cent more of the number (derivatives by automatic differentiation).",
+            "one per cent more of the number (derivatives by automatic differentiation)."
+            f"{' Of the cost without the price of slots.' if cfg.slot_price else ''}",
             _elasticities(asked, moves),
         ),
     }
-    notes = []
+    swings = _swings(together)
+    notes = _other_models(asked, swings)
     if not asked.laws.rule.votes:
         try:
             check_beta(asked.laws._replace(accuracy=AccuracyLaw.BETA), models, asked.models.names)
             tables["score_laws"] = _score_laws(cfg, asked, options, allowed)
         except InputError as error:  # nobody has asked for this law: the rest is worth having
             notes.append(f"The table score_laws is left out: {error}.")
-    swings = _swings(together)
+    first = swings.loc[swings["scenario"] == asked.scenarios[0]]
     return Findings(
         result=_result(asked, swings, change),
         metrics={
-            f"{row['scenario']}/{row['parameter']}/k_swing": float(row["swing"])
+            f"{row['scenario']}/{row['parameter']}/k_swing": None
+            if np.isnan(row["swing"])
+            else row["swing"]
             for row in swings.to_dict("records")
         },
         tables=tables,
         pictures={
             "swings": bar_picture(
-                "By how many passes a number moves the choice",
+                f"By how many passes of {first['model'].iloc[0]} a number moves the choice",
                 f"Difference of k closest to utopia with the number {change:.0%} higher and lower; "
-                f"{asked.scenarios[0]}.",
-                swings.loc[swings["scenario"] == asked.scenarios[0]],
+                f"{asked.scenarios[0]}. No bar where an end takes another model.",
+                first.assign(
+                    parameter=first["parameter"].where(
+                        first["swing"].notna(), first["parameter"] + " (other model)"
+                    )
+                ),
                 "parameter",
                 ["swing"],
                 "passes",
@@ -110,6 +120,9 @@ def _among_all(asked: Question, moves: Tornado, change: float) -> pd.DataFrame:
     for i, parameter in enumerate(moves.names):
         for s, scenario in enumerate(asked.scenarios):
             for j, method in enumerate(METHODS):
+                ends = [int(found) for found in moves.among_all.moved.model[i, :, s, j]]
+                own = int(moves.among_all.base.model[s, j])
+                elasticity = float(moves.among_all.elasticity[i, s, j])
                 for side, at in sides:
                     found = moves.among_all.base if at is None else moves.among_all.moved
                     place = (s, j) if at is None else (i, at, s, j)
@@ -125,20 +138,52 @@ def _among_all(asked: Question, moves: Tornado, change: float) -> pd.DataFrame:
                             "cost_usd": float(found.cost[place]),
                             "time_s": float(found.time[place]),
                             "accuracy": float(found.accuracy[place]),
-                            "k_elasticity": float(moves.among_all.elasticity[i, s, j]),
+                            "model_low": names[ends[0]],
+                            "model_high": names[ends[1]],
+                            "k_elasticity": elasticity if ends == [own, own] else np.nan,
                         }
                     )
     return pd.DataFrame(rows)
 
 
 def _swings(together: pd.DataFrame) -> pd.DataFrame:
-    """Of the choice closest to utopia: k on both sides, the largest differences first."""
+    """Of the choice closest to utopia: k and model on both sides, the largest differences first.
+
+    swing: of k, NaN (and last) where a side takes another model than the numbers as given.
+    """
     own = together.loc[together["method"] == "utopia"]
-    wide = own.pivot_table(index=["scenario", "parameter"], columns="side", values="k", sort=False)
-    base, low, high = (wide.iloc[:, i] for i in range(3))
-    table = pd.DataFrame({"k": base, "k_low": low, "k_high": high, "swing": high - low})
+    base, low, high = (
+        own.loc[own["side"] == side].set_index(["scenario", "parameter"])
+        for side in own["side"].unique()
+    )
+    same = (low["model"] == base["model"]) & (high["model"] == base["model"])
+    table = pd.DataFrame(
+        {
+            "model": base["model"],
+            "k": base["k"],
+            "model_low": low["model"],
+            "k_low": low["k"],
+            "model_high": high["model"],
+            "k_high": high["k"],
+            "swing": (high["k"] - low["k"]).where(same),
+        }
+    )
     order = np.argsort(-np.abs(table["swing"].to_numpy(np.float64)), kind="stable")
     return table.iloc[order].reset_index()
+
+
+def _other_models(asked: Question, swings: pd.DataFrame) -> list[str]:
+    """By scenario, how many numbers change the model and not only its k."""
+    notes = []
+    for scenario in asked.scenarios:
+        own = swings.loc[swings["scenario"] == scenario]
+        changing = own.loc[(own[["model_low", "model_high"]].ne(own["model"], axis=0)).any(axis=1)]
+        if len(changing):
+            notes.append(
+                f"{scenario}: {len(changing)} of {len(own)} numbers change the model of the choice "
+                f"closest to utopia ({', '.join(changing['parameter'])}); they have no swing."
+            )
+    return notes
 
 
 def _elasticities(asked: Question, moves: Tornado) -> pd.DataFrame:
@@ -223,6 +268,13 @@ def _score_laws(
 def _result(asked: Question, swings: pd.DataFrame, change: float) -> str:
     own = swings.loc[swings["scenario"] == asked.scenarios[0]]
     first: Any = own.iloc[0]
+    if np.isnan(first.swing):
+        return f"{asked.scenarios[0]}: every number changes the model, or nothing is feasible"
+    if first.swing == 0 and own["swing"].isna().any():
+        return (
+            f"{asked.scenarios[0]}: by {change:.0%}, numbers change the model of the choice "
+            "closest to utopia, or leave its k as it is"
+        )
     if first.swing == 0:
         return f"{asked.scenarios[0]}: no number moves the choice closest to utopia by {change:.0%}"
     return (

@@ -22,6 +22,7 @@ from lpo.scale.command.analyses.under_load_tables import (
 )
 from lpo.scale.command.config import FeasibilityKind, LatencyKind, MethodKind, ScaleConfig
 from lpo.scale.command.question import Question
+from lpo.scale.command.reasons import NOTHING
 from lpo.scale.command.refusing import refuse_others
 from lpo.scale.under_load import (
     Cluster,
@@ -109,7 +110,7 @@ def find(cfg: ScaleConfig, asked: Question) -> Findings:
         pictures=pictures,
         shown=[
             ("time and cost of a query under load", shown[list(SHOWN)].rename(columns=SHOWN)),
-            ("passes by model and method; -1: none", passes_by_method(selections)),
+            (f"passes by model and method; {NOTHING}", passes_by_method(selections)),
         ],
         notes=[
             f"All models run on {given.hardware}: their lengths and scores count, their prices and "
