@@ -33,7 +33,7 @@ lint: $(STAMP)
 
 # A file of tests stays with one worker, so that what its tests share is made once.
 test: lint
-	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 # Each benchmark prints one JSON line a result; none of them is a test.
 bench: $(STAMP)

@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -22,13 +23,20 @@ absl_logging.get_absl_handler().python_handler.setStream(io.StringIO())
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """One cache of compiled programs for the tests and the processes that they start."""
+    """One cache of compiled programs for the tests and the processes that they start; Ctrl-C is
+    heard, also where a shell ignores it for what runs in the background."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     if hasattr(config, "workerinput"):
         return  # a worker of pytest-xdist, whose environment names the cache of all workers
     cache = tempfile.TemporaryDirectory(prefix="compiled-", ignore_cleanup_errors=True)
     config.add_cleanup(cache.cleanup)
     os.environ["JAX_COMPILATION_CACHE_DIR"] = cache.name
     os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.3"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Notebooks, the longest file, first: no process ends long after the other."""
+    items.sort(key=lambda item: item.path.name != "test_examples.py")
 
 
 @pytest.fixture(scope="session")

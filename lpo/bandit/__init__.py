@@ -1,11 +1,13 @@
 """How do logs help online decisions? Ellipsoidal-MINUCB. docs/bandit.md."""
 
+from lpo.bandit.agent import Agent as Agent
 from lpo.bandit.alignment import alignment as alignment
 from lpo.bandit.alignment import effective_dimension as effective_dimension
 from lpo.bandit.alignment import remaining_dimension as remaining_dimension
 from lpo.bandit.assumptions import Assumptions as Assumptions
 from lpo.bandit.assumptions import make_assumptions as make_assumptions
 from lpo.bandit.certificate import Certificate as Certificate
+from lpo.bandit.contenders import policy_named as policy_named
 from lpo.bandit.decide import Bounds as Bounds
 from lpo.bandit.decide import Decision as Decision
 from lpo.bandit.decide import bounds_of as bounds_of
@@ -25,3 +27,4 @@ from lpo.bandit.policy import Settings as Settings
 from lpo.bandit.policy import Widths as Widths
 from lpo.bandit.simulation import Played as Played
 from lpo.bandit.simulation import simulate as simulate
+from lpo.bandit.spherical import spherical_family as spherical_family

@@ -51,7 +51,10 @@ def ellipsoid(matrix: Any, rho: float, cap: float) -> Certificate:
 
 
 def euclidean(rho: float, dimension: int) -> Certificate:
-    """Return that the bias has a norm of at most rho, and any direction."""
+    """Return that the bias has a norm of at most rho, and any direction.
+
+    Raises InputError unless rho is finite and not negative.
+    """
     _sizes(rho=rho)
     return certificate_of([rho**2 * np.eye(dimension)])
 
@@ -67,9 +70,9 @@ def subspace(basis: Any, inside: float, outside: float) -> Certificate:
     if np.linalg.matrix_rank(basis) < basis.shape[1]:
         raise InputError("`basis` must have independent columns.")
     _sizes(inside=inside, outside=outside)
-    along = np.linalg.qr(basis)[0]
-    within = along @ along.T
-    parts = [inside**2 * within, outside**2 * (np.eye(len(basis)) - within)]
+    whole = np.linalg.qr(basis, mode="complete")[0]
+    along, across = np.split(whole, [basis.shape[1]], axis=1)
+    parts = [inside**2 * along @ along.T, outside**2 * across @ across.T]
     return certificate_of([part for part in parts if part.any()] or parts[:1])
 
 
@@ -77,7 +80,8 @@ def blocks(budgets: Sequence[float], dimension: int, joint: bool = False) -> Cer
     """Return that in each block of `dimension` features the norm of the bias is at most a budget.
 
     joint: all blocks are features that arms share, [m, 1, d, d] with d = m x dimension; otherwise
-    each block is an arm's own, [1, g, c, c].
+    each block is an arm's own, [1, g, c, c]. Raises InputError unless budgets are finite and not
+    negative, and there is one.
     """
     each = np.asarray(budgets, np.float64)
     if each.ndim != 1 or not len(each):
@@ -95,7 +99,8 @@ def blocks(budgets: Sequence[float], dimension: int, joint: bool = False) -> Cer
 
 
 def no_certificate(cap: float, blocks: int, dimension: int) -> Certificate:
-    """Return that nothing is known but `Assumptions.cap`."""
+    """Return that nothing is known but that each block's bias has a norm of at most `cap`
+    (`Assumptions.cap`). Raises InputError unless it is finite and not negative."""
     _sizes(cap=cap)
     every = np.broadcast_to(np.eye(dimension), (1, blocks, dimension, dimension))
     return Certificate(jnp.asarray(cap**2 * every))
@@ -125,7 +130,8 @@ def from_change_manifest(
     if unknown:
         raise InputError(f"changes, {unknown[0]!r}: must be one of {', '.join(map(str, names))}.")
     given = {name: cap if budget is None else budget for name, budget in changes.items()}
-    _sizes(cap=cap, unchanged=unchanged, **given)
+    _sizes(cap=cap, unchanged=unchanged)
+    _sizes(**{f"changes, {name}": budget for name, budget in given.items()})
     budgets = [min(given.get(name, unchanged), cap) for name in names]
     return blocks(budgets, dimension or 1, joint=dimension is None)
 

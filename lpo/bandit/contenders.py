@@ -1,6 +1,6 @@
 """Policies by name: Ellipsoidal-MINUCB, its variants, and what it is compared with."""
 
-from lpo.bandit.policy import Claim, Policy, Pooling, Rule, Settings, Widths
+from lpo.bandit.policy import Claim, Policy, Pooling, Rule, Settings, Widths, stages_of
 from lpo.errors import InputError
 
 NAMED = {
@@ -45,6 +45,7 @@ def policy_named(
         union_split=union_split,
         forgets=settings.discount != 1.0,
         mixes=settings.epsilon != 0.0,
+        stages=stages_of(settings.horizon) if name == "staged" else 0,
     )
     if policy.claim is Claim.PRODUCT and policy.widths is Widths.JOINT:
         policy = policy._replace(claim=claim)

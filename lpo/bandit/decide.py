@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from lpo.bandit.blocks import inner, of_arm, times
-from lpo.bandit.policy import Policy, Rule
+from lpo.bandit.policy import Policy, Rule, Settings
 from lpo.bandit.radii import online_radius, pooled_radius
 from lpo.bandit.state import Ridge, State
 
@@ -24,13 +24,15 @@ class Bounds(NamedTuple):
 class Decision(NamedTuple):
     """arm: []. propensity: probability with which it was played, []; NaN for Thompson sampling,
     which has no closed form. used_offline: whether the pooled width of the arm is the smaller one,
-    []. index: by which arms were compared, [K]. bounds: of all arms."""
+    []. index: by which arms were compared, [K]. bounds: of all arms. stage: of rule staged, in
+    which the round is stored, -1: in none; 0 of others, []."""
 
     arm: jax.Array
     propensity: jax.Array
     used_offline: jax.Array
     index: jax.Array
     bounds: Bounds
+    stage: jax.Array
 
 
 def select(
@@ -49,20 +51,20 @@ def select(
     bounds = bounds_of(policy, state, features)
     index = jnp.where(allowed, _index(policy, state, features, bounds, of_index), -jnp.inf)
     best = jnp.argmax(index)
-    arm, propensity = _mixed(policy, state, best, allowed, of_mixing)
+    arm, propensity = mixed(policy, state.settings, best, allowed, of_mixing)
     used = bounds.pooled_width[arm] < bounds.online_width[arm]
     if not policy.rule.two:
         used = jnp.full_like(used, policy.rule in (Rule.POOLED, Rule.OFFLINE_GREEDY))
-    return Decision(arm, propensity, used, index, bounds)
+    return Decision(arm, propensity, used, index, bounds, jnp.zeros((), jnp.int32))
 
 
 def bounds_of(policy: Policy, state: State, features: jax.Array) -> Bounds:
     """Return estimates and widths of arms with `features` [K, c]."""
-    online, spread = _branch(state.online, features)
+    online, spread = estimated(state.online, features)
     radius = online_radius(policy, state.assumptions, state.online.growth)
     scale, arms = state.settings.width_scale, len(features)
-    width = scale * of_arm(radius, arms) * _root((spread * features).sum(-1))
-    pooled, spread = _branch(state.pooled, features)
+    width = scale * of_arm(radius, arms) * root((spread * features).sum(-1))
+    pooled, spread = estimated(state.pooled, features)
     radius = pooled_radius(
         policy,
         state.assumptions,
@@ -71,8 +73,8 @@ def bounds_of(policy: Policy, state: State, features: jax.Array) -> Bounds:
         state.evidence.constant,
         features.shape[-1],
     )
-    penalty = sum(_root((times(part, spread) * spread).sum(-1)) for part in state.evidence.pull)
-    pooled_width = scale * of_arm(radius, arms) * _root((spread * features).sum(-1))
+    penalty = sum(root((times(part, spread) * spread).sum(-1)) for part in state.evidence.pull)
+    pooled_width = scale * of_arm(radius, arms) * root((spread * features).sum(-1))
     pooled_width = pooled_width + state.decay * penalty
     pooled_width = jnp.where(of_arm(state.trusted, arms), pooled_width, jnp.inf)
     return Bounds(online, width, pooled, pooled_width)
@@ -101,15 +103,15 @@ def _index(
             return jnp.zeros(len(features), features.dtype)
 
 
-def _mixed(
-    policy: Policy, state: State, best: jax.Array, allowed: jax.Array, key: jax.Array
+def mixed(
+    policy: Policy, settings: Settings, best: jax.Array, allowed: jax.Array, key: jax.Array
 ) -> tuple[jax.Array, jax.Array]:
-    """The arm that is played where `best` has the greatest index, and with which probability."""
-    one = jnp.ones((), state.gram.dtype)
+    """Return the arm that is played where `best` has the greatest index, and its probability."""
+    one = jnp.ones_like(settings.epsilon)
     if policy.rule is Rule.UNIFORM:
         epsilon = one
     elif policy.mixes:
-        epsilon = state.settings.epsilon
+        epsilon = settings.epsilon
     else:
         return best, jnp.nan * one if policy.rule is Rule.THOMPSON else one
     mix, draw = jax.random.split(key)
@@ -119,8 +121,8 @@ def _mixed(
     return arm, jnp.nan * one if policy.rule is Rule.THOMPSON else propensity
 
 
-def _branch(ridge: Ridge, features: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """Estimates of the arms' rewards [K], and features times the inverse, [K, c]."""
+def estimated(ridge: Ridge, features: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Return estimates of the arms' rewards [K], and features times the inverse, [K, c]."""
     spread = times(ridge.inverse, features)
     return inner(ridge.moment, spread), spread
 
@@ -131,15 +133,14 @@ def _sampled(state: State, features: jax.Array, key: jax.Array) -> jax.Array:
     v = state.settings.posterior_scale * given.noise
     if len(state.gram) > 1:  # arms of different blocks are independent
         spread = times(state.online.inverse, features)
-        return (
-            v * _root((spread * features).sum(-1)) * jax.random.normal(key, (len(features),), dtype)
-        )
+        normal = jax.random.normal(key, (len(features),), dtype)
+        return v * root((spread * features).sum(-1)) * normal
     eye = jnp.eye(features.shape[-1], dtype=dtype)
     factor = jnp.linalg.cholesky(given.regularisation * eye + state.gram[0])
     normal = jax.random.normal(key, (features.shape[-1],), dtype)
     return v * features @ jax.scipy.linalg.solve_triangular(factor.T, normal)
 
 
-def _root(squared: jax.Array) -> jax.Array:
-    """Roots of quadratic forms, which rounding can make negative."""
+def root(squared: jax.Array) -> jax.Array:
+    """Return roots of quadratic forms, which rounding can make negative."""
     return jnp.sqrt(jnp.clip(squared, 0.0))

@@ -1,5 +1,6 @@
 """Instances of known bias, on which policies are compared. docs/bandit.md, "Instance families"."""
 
+from collections.abc import Callable
 from enum import StrEnum
 from functools import cache
 from typing import NamedTuple
@@ -10,7 +11,7 @@ import numpy as np
 
 from lpo.bandit.assumptions import Assumptions, make_assumptions
 from lpo.bandit.certificate import Certificate
-from lpo.bandit.environment import Environment, Round
+from lpo.bandit.environment import Environment, Round, constant
 from lpo.bandit.offline import Offline, offline_sums
 
 NOTHING = 1e-4
@@ -105,43 +106,53 @@ def disjoint_family(
     seen = np.log(shift.seen / shift.seen.sum())
     budgets = shift.claimed[None, :, None, None] ** 2 * np.eye(features)
 
-    def contexts(key: jax.Array, count: int) -> jax.Array:
-        drawn = jax.random.normal(key, (count, features)).at[:, 0].set(1.5)
-        return drawn / jnp.linalg.norm(drawn, axis=-1, keepdims=True)
-
     def draw(key: jax.Array) -> Drawn:
         keys = jax.random.split(key, 5)
-        theta = norm * _directions(keys[0], arms, features)
-        bias = jnp.asarray(shift.moved)[:, None] * _directions(keys[1], arms, features)
-        logged = jnp.where(jnp.asarray(shift.opposite)[:, None], -theta, theta + bias)
-        z = contexts(keys[2], rows)
-        arm = jax.random.categorical(keys[3], jnp.asarray(seen), shape=(rows,))
+        theta = norm * directions(keys[0], arms, features)
+        bias = constant(shift.moved)[:, None] * directions(keys[1], arms, features)
+        logged = jnp.where(constant(shift.opposite)[:, None], -theta, theta + bias)
+        z = _contexts(keys[2], rows, features)
+        arm = jax.random.categorical(keys[3], constant(seen), shape=(rows,))
         y = (z * logged[arm]).sum(-1) + noise * jax.random.normal(keys[4], (rows,))
         return Drawn(theta, offline_sums(z, y, arm, arms))
-
-    def play(instance: Drawn, key: jax.Array) -> Round:
-        of_context, of_noise, of_arms, of_delay = jax.random.split(key, 4)
-        context = contexts(of_context, 1)[0]
-        means = instance.theta @ context
-        return Round(
-            jnp.broadcast_to(context, (arms, features)),
-            _exist(of_arms, arms, available),
-            means,
-            means + noise * jax.random.normal(of_noise),
-            jax.random.randint(of_delay, (), 0, most_delay + 1),
-        )
 
     return Environment(
         draw,
         lambda instance: instance.offline,
-        lambda instance: Certificate(jnp.asarray(budgets)),
-        play,
+        lambda instance: Certificate(constant(budgets)),
+        _disjoint_rounds(arms, features, noise, available, most_delay),
         _assumptions(regularisation, delta, noise, norm, shift.moved),
         arms,
         arms,
         features,
         most_delay,
     )
+
+
+@cache
+def _disjoint_rounds(
+    arms: int, features: int, noise: float, available: float, most_delay: int
+) -> Callable[[Drawn, jax.Array], Round]:
+    """`Environment.play` of all cases: one function, for which programs are compiled once."""
+
+    def play(instance: Drawn, key: jax.Array) -> Round:
+        of_context, of_noise, of_arms, of_delay = jax.random.split(key, 4)
+        context = _contexts(of_context, 1, features)[0]
+        means = instance.theta @ context
+        return Round(
+            jnp.broadcast_to(context, (arms, features)),
+            existing(of_arms, arms, available),
+            means,
+            means + noise * jax.random.normal(of_noise),
+            jax.random.randint(of_delay, (), 0, most_delay + 1),
+        )
+
+    return play
+
+
+def _contexts(key: jax.Array, count: int, features: int) -> jax.Array:
+    drawn = jax.random.normal(key, (count, features)).at[:, 0].set(1.5)
+    return drawn / jnp.linalg.norm(drawn, axis=-1, keepdims=True)
 
 
 def _assumptions(
@@ -160,14 +171,15 @@ def _assumptions(
     )
 
 
-def _exist(key: jax.Array, arms: int, available: float) -> jax.Array:
-    """[K] bool: arms of a round; the likeliest one where chance leaves none."""
+def existing(key: jax.Array, arms: int, available: float) -> jax.Array:
+    """Return which arms exist in a round, [K] bool; the likeliest one where chance leaves none."""
     if available >= 1.0:
         return jnp.ones(arms, bool)
     drawn = jax.random.uniform(key, (arms,))
     return (drawn < available) | (drawn == drawn.min())
 
 
-def _directions(key: jax.Array, count: int, dimension: int) -> jax.Array:
+def directions(key: jax.Array, count: int, dimension: int) -> jax.Array:
+    """Return `count` random directions, [count, dimension]."""
     drawn = jax.random.normal(key, (count, dimension))
     return drawn / jnp.linalg.norm(drawn, axis=-1, keepdims=True)

@@ -1,5 +1,6 @@
 """What a policy is: by which rule arms are chosen, with which widths. docs/bandit.md."""
 
+import math
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -32,7 +33,7 @@ class Rule(StrEnum):
 
 class Pooling(StrEnum):
     """How logs enter. ridge: all rows, and a penalty for their bias. precision: as much of them as
-    the bias leaves, without a penalty. none: all rows, as if there were no bias (naive)."""
+    the bias leaves, without a penalty. naive: all rows, as if there were no bias."""
 
     RIDGE = "ridge"
     PRECISION = "precision"
@@ -68,8 +69,9 @@ class Policy(NamedTuple):
 
     audit: a block whose rewards contradict the certificate loses its pooled bound. learned: the
     certificate is learned from the online rewards at rounds 4 d 2^k; before the first one logs are
-    not used. union_split: each of three events gets delta / 3. forgets: `Settings.discount` is
-    below 1. mixes: `Settings.epsilon` is above 0.
+    not used. union_split: delta is shared by all events that a claim needs, four of widths and two
+    of the audit. forgets: `Settings.discount` is below 1. mixes: `Settings.epsilon` is above 0.
+    stages: of rule staged, `stages_of` the horizon; 0 of others.
     """
 
     rule: Rule = Rule.MIN_UCB
@@ -82,19 +84,25 @@ class Policy(NamedTuple):
     union_split: bool = True
     forgets: bool = False
     mixes: bool = False
+    stages: int = 0
 
 
 class Settings(NamedTuple):
     """Numbers of a policy. width_scale: times the statistical widths, 1 being what theory says
     (below 1 nothing is guaranteed). epsilon: share of rounds in which any arm is played.
     posterior_scale: of Thompson samples, in sigma. discount: by which evidence ages each round.
-    horizon: rounds, for the audit's and the staged variant's union bounds."""
+    horizon: rounds, at most, for the audit's and the staged variant's union bounds."""
 
     width_scale: float = 1.0
     epsilon: float = 0.0
     posterior_scale: float = 1.0
     discount: float = 1.0
     horizon: float = 10_000.0
+
+
+def stages_of(horizon: float) -> int:
+    """Return how many stages rule staged has over so many rounds: log2, rounded up, at least 1."""
+    return max(1, math.ceil(math.log2(max(horizon, 1.0))))
 
 
 def check_policy(policy: Policy, settings: Settings) -> None:
@@ -107,6 +115,8 @@ def check_policy(policy: Policy, settings: Settings) -> None:
         raise InputError("`audit` must go with rule min_ucb or min_width: it closes one of two.")
     if policy.forgets and (policy.pooling is Pooling.PRECISION or policy.rule is Rule.STAGED):
         raise InputError("`discount` must be 1 with pooling precision and with rule staged.")
+    if policy.rule is Rule.STAGED and policy.pooling is not Pooling.RIDGE:
+        raise InputError("rule staged must go with pooling ridge.")
     if policy.forgets != (settings.discount != 1.0):
         raise InputError(f"`forgets` must say whether discount is not 1, got {settings.discount}.")
     if policy.mixes != (settings.epsilon != 0.0):
@@ -121,3 +131,8 @@ def check_policy(policy: Policy, settings: Settings) -> None:
             raise InputError(f"`{name}` must be {low:g} to {high:g}, got {number}.")
     if not 0.0 < settings.discount <= 1.0:
         raise InputError(f"`discount` must be above 0, at most 1, got {settings.discount}.")
+    if not 1.0 <= settings.horizon < float("inf"):
+        raise InputError(f"`horizon` must be finite and at least 1, got {settings.horizon}.")
+    stages = stages_of(settings.horizon) if policy.rule is Rule.STAGED else 0
+    if policy.stages != stages:
+        raise InputError(f"`stages` must be {stages} for this horizon, got {policy.stages}.")

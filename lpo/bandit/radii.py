@@ -1,7 +1,7 @@
 """Radii of confidence ellipsoids. docs/bandit.md, "Widths" and "Audit".
 
 All are of the kind of Theorem 2 of Abbasi-Yadkori, Pal and Szepesvari (NeurIPS 2011), and hold for
-all rounds at once.
+all rounds at once (where evidence is forgotten: for each round by itself).
 """
 
 from typing import Any
@@ -14,7 +14,7 @@ from lpo.bandit.policy import OfflineNoise, Policy, Pooling, Widths
 
 
 def online_radius(policy: Policy, given: Assumptions, growth: jax.Array) -> jax.Array:
-    """beta_on, [g]: with probability 1 - delta (a third of it, if `union_split`) the truth lies
+    """beta_on, [g]: with probability 1 - delta (a share of it, if `union_split`) the truth lies
     within so many |.|_V of the online estimate. growth: log det V_t - c log lambda, [g]."""
     term = 2.0 * log_inverse(policy, given, growth)
     noise = given.noise * jnp.sqrt(term + _over_blocks(policy, growth))
@@ -57,35 +57,56 @@ def precision_constant(
     for a log whose ridge has the inverse `inverse`, [g, c, c]."""
     trace = _over_blocks(policy, jnp.einsum("gcd,gdc->g", gram, inverse))
     term = 2.0 * log_inverse(policy, given, trace)
-    return 1.0 + jnp.sqrt(trace) + jnp.sqrt(term)
+    return 1.0 + noise_norm(policy.offline_noise, trace, term)
 
 
-def noise_norm(law: OfflineNoise, dimension: int, term: jax.Array) -> jax.Array:
+def noise_norm(law: OfflineNoise, dimension: Any, term: jax.Array) -> jax.Array:
     """Bound on |A^(-1/2) sum z eps| / sigma for `term` = 2 log(1 / delta).
 
-    Gaussian: concentration of a norm. Sub-Gaussian: Hsu, Kakade and Zhang (2012), Theorem 1.
+    dimension: at least the trace of the covariance, whose eigenvalues are at most 1. Gaussian:
+    concentration of a norm. Sub-Gaussian: Hsu, Kakade and Zhang (2012), Theorem 1.
     """
+    dimension = jnp.asarray(dimension, term.dtype)
     if law is OfflineNoise.GAUSSIAN:
-        return jnp.sqrt(float(dimension)) + jnp.sqrt(term)
+        return jnp.sqrt(dimension) + jnp.sqrt(term)
     return jnp.sqrt(dimension + jnp.sqrt(2.0 * dimension * term) + term)
 
 
-def allowed_error(given: Assumptions, horizon: Any, arms: Any) -> jax.Array:
-    """By how many |x|_{A^-1} the log's estimate can err, of all `arms` over `horizon` rounds."""
-    noise = given.noise * jnp.sqrt(2.0 * jnp.log(arms * horizon / given.delta))
+def allowed_error(policy: Policy, given: Assumptions, horizon: Any, arms: Any) -> jax.Array:
+    """By how many |x|_{A^-1} the log's estimate can err, of all `arms` over `horizon` rounds, with
+    probability 1 - delta (half of it and both signs, if `union_split`)."""
+    ways = 4.0 if policy.union_split else 1.0
+    noise = given.noise * jnp.sqrt(2.0 * jnp.log(ways * arms * horizon / given.delta))
     return noise + 2.0 * jnp.sqrt(given.regularisation) * given.block_bound_off
 
 
-def crossing(given: Assumptions, count: jax.Array, arms: Any) -> jax.Array:
-    """What a sum of `count` noises exceeds at any time with probability delta / arms: the method of
-    mixtures with 10 rounds of prior."""
-    n = count + 10.0
-    return given.noise * jnp.sqrt(n * jnp.log(n / 10.0 * (arms / given.delta) ** 2))
+def crossing(policy: Policy, given: Assumptions, count: jax.Array, arms: Any) -> jax.Array:
+    """What a sum of `count` noises exceeds at any time with probability delta / arms (half of it,
+    if `union_split`): the method of mixtures with 10 rounds of prior."""
+    n, share = count + 10.0, 2.0 if policy.union_split else 1.0
+    return given.noise * jnp.sqrt(n * jnp.log(n / 10.0 * (share * arms / given.delta) ** 2))
+
+
+def staged_radii(
+    policy: Policy, given: Assumptions, horizon: Any, arms: int, blocks: int, dimension: int
+) -> tuple[jax.Array, jax.Array]:
+    """alpha + sqrt(lambda) B of rule staged, [], and the same with the norm of the log's noise.
+
+    alpha = sigma sqrt(2 log(2 T K stages / delta)): a union over rounds, arms and stages.
+    """
+    sigma, per_block = given.noise, policy.widths is Widths.PER_BLOCK
+    together = log_inverse(policy._replace(widths=Widths.JOINT), given, jnp.zeros(1))
+    alpha = sigma * jnp.sqrt(2.0 * (jnp.log(2.0 * horizon * arms * policy.stages) + together))
+    online = alpha + jnp.sqrt(given.regularisation) * _bound(policy, given)
+    term = 2.0 * log_inverse(policy, given, jnp.zeros(blocks))
+    size = dimension if per_block else blocks * dimension
+    return online, online + sigma * noise_norm(policy.offline_noise, size, term)
 
 
 def log_inverse(policy: Policy, given: Assumptions, growth: jax.Array) -> jax.Array:
-    """log 1 / delta of one event."""
-    events = 3.0 if policy.union_split else 1.0
+    """log 1 / delta of one event. There are four: what rounds alone teach, one bound over log and
+    rounds, the norm of the log's noise, and rounds on top of the log."""
+    events = 4.0 if policy.union_split else 1.0
     if policy.widths is Widths.PER_BLOCK:
         events = events * len(growth)
     return jnp.log(events / given.delta)

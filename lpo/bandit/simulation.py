@@ -1,6 +1,6 @@
 """Policies side by side on the same instances: one compiled program for all rounds and seeds."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -8,10 +8,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from lpo.bandit.assumptions import Assumptions
+from lpo.bandit.certificate import Certificate
 from lpo.bandit.environment import Environment, Round
 from lpo.bandit.learned import refresh_rounds, refreshed
 from lpo.bandit.learner import learner_of
-from lpo.bandit.policy import Policy, Settings, check_policy
+from lpo.bandit.offline import Offline
+from lpo.bandit.policy import Policy, Rule, Settings, check_policy
 from lpo.errors import InputError
 
 SEGMENT = 500
@@ -42,7 +45,8 @@ def simulate(
     All policies meet the same instances, rounds and rewards; a policy's own random numbers do not
     depend on the others. x64: in double precision.
 
-    Raises InputError without rounds or seeds, and as `check_policy`.
+    Raises InputError without rounds or seeds, as `check_policy`, and where a union bound is over
+    fewer rounds (`Settings.horizon`).
     """
     if horizon < 1 or horizon != int(horizon):
         raise InputError(f"`horizon` must be a whole number of at least 1, got {horizon}.")
@@ -50,18 +54,27 @@ def simulate(
         raise InputError(f"`seeds` must be different and at least one, got {list(seeds)}.")
     for policy, settings in policies.values():
         check_policy(policy, settings)
+        if (policy.audit or policy.rule is Rule.STAGED) and settings.horizon < horizon:
+            raise InputError(
+                f"`Settings.horizon` of audited and staged policies must be at least {horizon}, as "
+                f"many rounds as are played, got {settings.horizon:g}."
+            )
     with jax.enable_x64(x64):
         keys = jax.vmap(jax.random.key)(jnp.asarray(list(seeds), jnp.uint32))
         instances, of_rounds, of_policy = _drawn(environment, keys)
+        given = _given(environment, instances)
+        one = jax.eval_shape(jax.vmap(environment.play), instances, of_rounds)
+        slots = environment.most_delay + 1 if environment.most_delay else 0
+        waiting = _nothing_waits(one, (len(keys), slots))
         carries = {
-            name: _begun(environment, policy, settings, instances, of_rounds)
+            name: (_begun(policy, environment.arms, settings, *given), waiting)
             for name, (policy, settings) in policies.items()
         }
         learnt = refresh_rounds(horizon, environment.blocks * environment.dimension)
         parts: dict[str, list[Any]] = {name: [] for name in policies}
         for start in range(0, horizon, SEGMENT):
             numbers = start + jnp.arange(SEGMENT)
-            rounds = _rounds(environment, instances, of_rounds, numbers)
+            rounds = _rounds(environment.play, instances, of_rounds, numbers)
             learns = np.isin(numbers, learnt)
             for name, (policy, _) in policies.items():
                 given = numbers, numbers < horizon, jnp.asarray(learns), rounds
@@ -75,14 +88,16 @@ def simulate(
 
 class _Waiting(NamedTuple):
     """Rewards that have not been seen yet, a slot a round. features: [slots, c]. arm, reward, due:
-    [slots]; due is the round at whose end the reward is seen."""
+    [slots]; due is the round at whose end the reward is seen. stage: `Decision.stage`, [slots]."""
 
     features: jax.Array
     arm: jax.Array
     reward: jax.Array
     due: jax.Array
+    stage: jax.Array
 
 
+@partial(jax.jit, static_argnums=1)
 def _together(parts: list[Any], horizon: int) -> tuple[jax.Array, ...]:
     """Segments [R, N] as one, [N, T]."""
     return tuple(jnp.concatenate(leaves)[:horizon].T for leaves in zip(*parts, strict=True))
@@ -96,34 +111,44 @@ def _drawn(environment: Environment, keys: jax.Array) -> tuple[Any, jax.Array, j
 
 
 @partial(jax.jit, static_argnums=0)
-def _rounds(environment: Environment, instances: Any, keys: jax.Array, numbers: jax.Array) -> Round:
-    """The rounds `numbers` [R] of all seeds, leaves [R, N, ...]."""
+def _rounds(
+    play: Callable[[Any, jax.Array], Round], instances: Any, keys: jax.Array, numbers: jax.Array
+) -> Round:
+    """The rounds `numbers` [R] of all seeds, leaves [R, N, ...]; one program for all cases."""
     of_round = jax.vmap(jax.random.fold_in, (0, None))
-    return jax.vmap(lambda t: jax.vmap(environment.play)(instances, of_round(keys, t)))(numbers)
+    return jax.vmap(lambda t: jax.vmap(play)(instances, of_round(keys, t)))(numbers)
+
+
+@partial(jax.jit, static_argnums=0)
+def _given(environment: Environment, instances: Any) -> tuple[Assumptions, Offline, Certificate]:
+    """What all policies are given, of all seeds."""
+    every = jax.vmap(environment.offline)(instances), jax.vmap(environment.certificate)(instances)
+    return environment.assumptions, *every
 
 
 @partial(jax.jit, static_argnums=(0, 1))
 def _begun(
-    environment: Environment,
     policy: Policy,
+    arms: int,
     settings: Settings,
-    instances: Any,
-    keys: jax.Array,
-) -> tuple[Any, _Waiting]:
-    """States before the first round, and no reward that waits."""
-    begin = partial(learner_of(policy).init, policy, settings, environment.assumptions)
-    states = jax.vmap(
-        lambda given: begin(
-            environment.offline(given), environment.certificate(given), environment.arms
-        )
-    )(instances)
-    one = jax.eval_shape(jax.vmap(environment.play), instances, keys)
-    shape = len(keys), environment.most_delay + 1 if environment.most_delay else 0
-    return states, _Waiting(
-        jnp.zeros((*shape, environment.dimension), one.features.dtype),
-        jnp.zeros(shape, jnp.int32),
+    assumptions: Assumptions,
+    offline: Offline,
+    certificate: Certificate,
+) -> Any:
+    """States before the first round; the same program for all environments of a shape."""
+    begin = partial(learner_of(policy).init, policy, settings, assumptions)
+    return jax.vmap(lambda log, claim: begin(log, claim, arms))(offline, certificate)
+
+
+def _nothing_waits(one: Round, shape: tuple[int, int]) -> _Waiting:
+    """No reward that is still to be seen, of `shape` seeds and slots. one: a round."""
+    whole = jnp.zeros(shape, jnp.int32)
+    return _Waiting(
+        jnp.zeros((*shape, one.features.shape[-1]), one.features.dtype),
+        whole,
         jnp.zeros(shape, one.rewards.dtype),
-        jnp.full(shape, -1, jnp.int32),
+        whole - 1,
+        whole,
     )
 
 
@@ -170,18 +195,22 @@ def _round(
     best = jnp.where(now.allowed, now.means, -jnp.inf).max()
     slots = len(waiting.due)
     if slots:
-        new = _Waiting(features, arm, reward, t + now.delay)
+        delay = jnp.broadcast_to(now.delay, now.means.shape)[arm]
+        new = _Waiting(features, arm, reward, t + delay, chosen.stage)
         here = jnp.arange(slots) == t % slots
-        waiting = jax.tree.map(
-            lambda old, one: jnp.where(here.reshape(-1, *(1,) * one.ndim), one, old), waiting, new
-        )
+
+        def put(old: jax.Array, one: jax.Array) -> jax.Array:
+            place = here.reshape(-1, *(1,) * one.ndim)
+            return jnp.where(place, one.astype(old.dtype), old)  # whole numbers stay int32
+
+        waiting = jax.tree.map(put, waiting, new)
 
         def see(state: Any, one: _Waiting) -> tuple[Any, None]:
             seen = weight * (one.due == t)
-            return learner.update(policy, state, one.features, one.arm, one.reward, seen), None
+            return learner.update(policy, state, *one[:3], seen, one.stage), None
 
         state, _ = jax.lax.scan(see, state, waiting)
     else:
-        state = learner.update(policy, state, features, arm, reward, weight)
+        state = learner.update(policy, state, features, arm, reward, weight, chosen.stage)
     seen = best - now.means[arm], chosen.used_offline, arm, reward, chosen.propensity
     return (state, waiting), seen

@@ -134,7 +134,9 @@ def init(
 
 
 def claimed(policy: Policy, certificate: Certificate) -> Certificate:
-    """Return what a policy uses of a certificate."""
+    """Return what a policy uses of a certificate: nothing, if it learns its own (one part)."""
+    if policy.learned:
+        return Certificate(certificate.budgets[:1] * 0.0)
     match policy.claim:
         case Claim.PRODUCT:
             return certificate
@@ -152,9 +154,8 @@ def evidence_of(policy: Policy, assumptions: Assumptions, offline: Offline, log:
         if policy.claim is Claim.PRODUCT:
             over_blocks = policy.widths is Widths.JOINT
             budgets = least_ellipsoids(Certificate(log.budgets), over_blocks)
-        spread = log.inverse + budgets / sigma**2
-        gram = jnp.linalg.inv(spread)  # once, before the first round
-        gram = 0.5 * (gram + gram.mT)
+        ridge = log.gram + lam * jnp.eye(log.gram.shape[-1], dtype=log.gram.dtype)
+        gram = _discounted(ridge, budgets / sigma**2)
         constant = precision_constant(policy, assumptions, gram, log.inverse)
         moment = jnp.einsum("gcd,gd->gc", gram, log.estimate)
         pull = jnp.zeros_like(gram)[None]
@@ -166,6 +167,21 @@ def evidence_of(policy: Policy, assumptions: Assumptions, offline: Offline, log:
         constant = jnp.zeros(len(gram), gram.dtype)
     _, growth = inverse_and_growth(gram, lam)
     return Evidence(gram, moment, growth, pull, constant)
+
+
+def _discounted(gram: jax.Array, spread: jax.Array) -> jax.Array:
+    """H = (gram^-1 + spread)^-1, [g, c, c], which is L (I + L' spread L)^-1 L' for gram = L L'.
+
+    By orthogonal factors of what is squared there: many rows and large budgets lie further apart
+    than float32 has digits.
+    """
+    factor = jnp.linalg.cholesky(gram)
+    value, vector = jnp.linalg.eigh(spread)
+    half = jnp.sqrt(jnp.clip(value, 0.0))[..., None] * vector.mT
+    eye = jnp.broadcast_to(jnp.eye(gram.shape[-1], dtype=gram.dtype), gram.shape)
+    root = jnp.linalg.qr(jnp.concatenate([eye, half @ factor], -2), mode="r")
+    inside = jax.scipy.linalg.solve_triangular(root, factor.mT, trans=1)
+    return inside.mT @ inside
 
 
 def update(
@@ -183,14 +199,14 @@ def update(
     features, reward = features * weight, reward * weight
     block = active(len(state.gram), arm, state.gram.dtype)
     if policy.audit:
-        state = _audited(state, features, block, reward, weight)
+        state = _audited(policy, state, features, block, reward, weight)
     if policy.forgets:
         state = _aged(state, weight)
     after = state._replace(
         round=state.round + jnp.asarray(weight, jnp.int32),
         gram=state.gram + block[:, None, None] * (features[:, None] * features),
-        online=_added(state.online, features, block, reward),
-        pooled=_added(state.pooled, features, block, reward),
+        online=added(state.online, features, block, reward),
+        pooled=added(state.pooled, features, block, reward),
     )
     return rebuilt(after) if policy.forgets else after
 
@@ -198,16 +214,28 @@ def update(
 def rebuilt(state: State) -> State:
     """Return the state with inverses and determinants anew from the sums, as rounding errors of
     many updates in float32 ask for."""
-    lam = state.assumptions.regularisation
-    inverse, growth = inverse_and_growth(state.gram, lam)
-    online = Ridge(inverse, state.online.moment, growth)
-    inverse, growth = inverse_and_growth(state.gram + state.decay * state.evidence.gram, lam)
-    pooled = Ridge(inverse, state.pooled.moment, growth - state.evidence.growth)
+    moments = state.online.moment, state.pooled.moment
+    online, pooled = ridges_of(state.assumptions, state.evidence, state.gram, state.decay, *moments)
     return state._replace(online=online, pooled=pooled)
 
 
-def _added(ridge: Ridge, features: jax.Array, block: jax.Array, reward: jax.Array) -> Ridge:
-    """Sherman-Morrison on the inverse of one block."""
+def ridges_of(
+    assumptions: Assumptions,
+    evidence: Evidence,
+    gram: jax.Array,
+    decay: jax.Array,
+    online: jax.Array,
+    pooled: jax.Array,
+) -> tuple[Ridge, Ridge]:
+    """Return the two regressions of moments `online` and `pooled`, [g, c], from their sums."""
+    lam = assumptions.regularisation
+    inverse, growth = inverse_and_growth(gram, lam)
+    both, of_both = inverse_and_growth(gram + decay * evidence.gram, lam)
+    return Ridge(inverse, online, growth), Ridge(both, pooled, of_both - evidence.growth)
+
+
+def added(ridge: Ridge, features: jax.Array, block: jax.Array, reward: jax.Array) -> Ridge:
+    """Return a regression after a reward: Sherman-Morrison on the inverse of one block."""
     spread = block[:, None] * (ridge.inverse @ features)  # [g, c]
     length = (spread @ features).sum()
     return Ridge(
@@ -218,7 +246,12 @@ def _added(ridge: Ridge, features: jax.Array, block: jax.Array, reward: jax.Arra
 
 
 def _audited(
-    state: State, features: jax.Array, block: jax.Array, reward: jax.Array, weight: Any
+    policy: Policy,
+    state: State,
+    features: jax.Array,
+    block: jax.Array,
+    reward: jax.Array,
+    weight: Any,
 ) -> State:
     log, audit = state.log, state.audit
     online = jnp.einsum("gcd,gd->gc", state.online.inverse, state.online.moment)
@@ -226,14 +259,14 @@ def _audited(
     towards = jnp.sign((block @ online) @ features - predicted)
     squared = jnp.einsum("c,g,gcd,d->", features, block, log.inverse, features)
     bias = jnp.einsum("c,g,mgcd,d->m", features, block, log.budgets, features)
-    allowed = allowed_error(state.assumptions, state.settings.horizon, audit.arms)
+    allowed = allowed_error(policy, state.assumptions, state.settings.horizon, audit.arms)
     allowed = allowed * jnp.sqrt(jnp.clip(squared, 0.0)) + jnp.sqrt(jnp.clip(bias, 0.0)).sum()
     audit = audit._replace(
         excess=audit.excess + block * towards * (reward - predicted),
         allowed=audit.allowed + block * allowed,
         count=audit.count + block * weight,
     )
-    threshold = crossing(state.assumptions, audit.count, audit.arms)
+    threshold = crossing(policy, state.assumptions, audit.count, audit.arms)
     false = audit.excess > audit.allowed + threshold
     return state._replace(audit=audit, trusted=state.trusted & ~false)
 

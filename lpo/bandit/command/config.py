@@ -6,7 +6,7 @@ from typing import Any
 
 from lpo.runs import CommandConfig
 
-FamilyKind = Enum("FamilyKind", ["disjoint"])
+FamilyKind = Enum("FamilyKind", ["disjoint", "spherical", "product"])
 CaseKind = Enum(
     "CaseKind",
     [
@@ -19,15 +19,17 @@ CaseKind = Enum(
         "false_certificate",
     ],
 )
+ChangeKind = Enum("ChangeKind", ["none", "model_upgrade", "price_change", "new_hardware"])
+RequestsKind = Enum("RequestsKind", ["available", "azure", "made_up", "files"])
 ClaimKind = Enum("ClaimKind", ["product", "ellipsoid", "euclidean"])
 CertificateKind = Enum("CertificateKind", ["claimed", "none"])
 IntervalKind = Enum("IntervalKind", ["normal", "bootstrap", "empirical_bernstein"])
-AnalysisKind = Enum("AnalysisKind", ["horizons", "off_policy"])
+AnalysisKind = Enum("AnalysisKind", ["horizons", "off_policy", "widths"])
 
 
 @dataclass
 class EnvironmentConfig:
-    """The instances (`lpo.bandit.families`)."""
+    """The instances (`lpo.bandit.families`, `lpo.bandit.spherical`)."""
 
     family: FamilyKind = FamilyKind.disjoint
     case: CaseKind = CaseKind.aligned
@@ -38,6 +40,25 @@ class EnvironmentConfig:
     norm: float = 0.5
     available: float = 1.0
     most_delay: int = 0
+
+
+@dataclass
+class ProductConfig:
+    """Requests routed over models, GPUs and routes (`lpo.bandit.product`)."""
+
+    change: ChangeKind = ChangeKind.none
+    what: str | None = None
+    size: float | None = None
+    known: bool = True
+    unchanged: float = 0.02
+    requests: RequestsKind = RequestsKind.available
+    conversation: str | None = None
+    code: str | None = None
+    rows: int | None = None
+    noise: float = 0.15
+    spread: float = 0.05
+    capacity: bool = False
+    drift: bool = False
 
 
 @dataclass
@@ -81,13 +102,14 @@ class BanditConfig(CommandConfig):
     horizon: int = 4000
     rounds: list[int] = field(default_factory=lambda: [250, 1000])
     environment: EnvironmentConfig = field(default_factory=EnvironmentConfig)
+    product: ProductConfig = field(default_factory=ProductConfig)
     policies: Any = None
     width_scales: list[float] = field(default_factory=list)
     width_scale: float = 1.0
     posterior_scale: float = 1.0
     epsilon: float = 0.0
     discount: float = 1.0
-    regularisation: float = 1.0
+    regularisation: float | None = None
     delta: float = 0.01
     union_split: bool = True
     claim: ClaimKind = ClaimKind.product
@@ -95,3 +117,11 @@ class BanditConfig(CommandConfig):
     x64: bool = False
     log: LogConfig = field(default_factory=LogConfig)
     analysis: BanditAnalysisConfig = field(default_factory=BanditAnalysisConfig)
+
+
+def ridge_of(cfg: BanditConfig) -> float:
+    """Return lambda; unless given .01 for requests, whose parameters are long (Features in
+    docs/bandit_product.md), and 1 for others."""
+    if cfg.regularisation is not None:
+        return cfg.regularisation
+    return 0.01 if cfg.environment.family is FamilyKind.product else 1.0

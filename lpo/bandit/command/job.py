@@ -1,28 +1,62 @@
 """One run of `python -m lpo.bandit`: play, compare, write."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
+from pathlib import Path
 from time import perf_counter
 from typing import Any
 
 from lpo.bandit.command.analyses import analysis_named
 from lpo.bandit.command.comparing import compare
-from lpo.bandit.command.config import BanditConfig
-from lpo.runs import RunFolder, environment, interruptible, prepare_report, tracking, write_findings
+from lpo.bandit.command.config import AnalysisKind, BanditConfig, FamilyKind
+from lpo.runs import (
+    Findings,
+    RunFolder,
+    environment,
+    interruptible,
+    prepare_report,
+    source_of,
+    tracking,
+    write_findings,
+)
+
+LOG = "log.csv"
+"""The log of the first seed, in the run folder of the product family."""
 
 
 def job(cfg: BanditConfig, folder: RunFolder) -> Mapping[str, Any]:
     """Play the policies of a configuration and write what came out."""
     prepare_report()
-    find, title = compare, cfg.environment.case.name.replace("_", " ")
-    if cfg.analysis.name is not None:
-        find, title = analysis_named(cfg.analysis.name), cfg.analysis.name.name.replace("_", " ")
+    title, find = _task(cfg, folder)
     with tracking(cfg.tracking, folder.path, folder.read_config(), cfg.command) as log:
         clock = perf_counter()
-        found = interruptible(partial(find, cfg))
+        found = interruptible(find)
         folder.record(timings_s={"playing": perf_counter() - clock}, environment=environment())
         clock = perf_counter()
         write_findings(folder, f"lpo bandit: {title}", found)
         folder.record(timings_s={"writing": perf_counter() - clock})
         log({name: value for name, value in found.metrics.items() if value is not None}, 0)
     return {"result": found.result, "metrics": found.metrics}
+
+
+def _task(cfg: BanditConfig, folder: RunFolder) -> tuple[str, Callable[[], Findings]]:
+    """What is asked for, by title. Records files, and writes the log of the product family."""
+    name, family = cfg.analysis.name, cfg.environment.family
+    if name is not None:
+        path = cfg.log.path if name is AnalysisKind.off_policy else None
+        if path is not None and Path(path).is_file():
+            folder.record(data=[source_of(path)])
+        return name.name.replace("_", " "), partial(analysis_named(name), cfg)
+    if family is FamilyKind.product:
+        from lpo.bandit.command.requests import routing_of  # takes seconds to import
+        from lpo.bandit.command.routing import route
+        from lpo.bandit.product.log import log_table
+
+        routing = routing_of(cfg)
+        folder.record(data=routing.sources)
+        if routing.product.rows > 0:
+            folder.write_text(LOG, log_table(routing.product, cfg.seed).to_csv(index=False))
+        return cfg.product.change.name.replace("_", " "), partial(route, cfg, routing)
+    title = cfg.environment.case.name.replace("_", " ")
+    spherical = family is FamilyKind.spherical
+    return f"{title}, shared features" if spherical else title, partial(compare, cfg)

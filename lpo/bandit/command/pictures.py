@@ -14,6 +14,8 @@ LABELS = {
     "saved": "regret that the log saved",
     "ratio": "regret of linucb over that of ellipsoidal",
     "rows": "rows of the log",
+    "arm": "arm",
+    "scale": "times the widths of theory",
 }
 """Columns in words."""
 
@@ -78,4 +80,45 @@ def horizon_picture(table: pd.DataFrame) -> Picture:
             Lines("Ratio", "round", "ratio", "rows", reference=1.0, log=(True, True)),
         ],
         LABELS,
+    )
+
+
+def widths_picture(table: pd.DataFrame, sampled: dict[str, float]) -> Picture:
+    """Regret by the scale of widths, a panel a case; `sampled`: of Thompson sampling in each."""
+    cases = list(dict.fromkeys(table["case"]))
+    wide = table.assign(**{case: table["regret"].where(table["case"] == case) for case in cases})
+    return line_picture(
+        "Regret by width",
+        "Means over seeds; 1: widths of theory." + bool(sampled) * " Dashed: lints.",
+        wide,
+        [Lines(case, "scale", case, "of", reference=sampled.get(case)) for case in cases],
+        LABELS | dict.fromkeys(cases, LABELS["regret"]) | {"of": "policy"},
+    )
+
+
+def share_picture(shares: pd.DataFrame) -> Picture:
+    """Shares of requests by arm over rounds: a panel a policy, the log at round 0."""
+    names = list(dict.fromkeys(shares["policy"]))
+    wide = shares.assign(
+        **{name: shares["share"].where(shares["policy"] == name) for name in names}
+    )
+    return line_picture(
+        "Who serves the requests",
+        "Shares of the requests since the point before, means over seeds. At round 0: in the log.",
+        wide,
+        [Lines(name, "round", name, "arm") for name in names],
+        LABELS | dict.fromkeys(names, "share of requests"),
+    )
+
+
+def arms_picture(arms: pd.DataFrame, columns: list[str]) -> Picture:
+    """Shares of requests by arm as bars: of the log, of the best arms, of policies."""
+    return bar_picture(
+        "Shares of requests by arm",
+        "log: what the earlier deployment chose. best: where the arm is the best one now. "
+        "Others: policies, over the last quarter of the rounds; means over seeds.",
+        arms,
+        "arm",
+        columns,
+        "share of requests",
     )

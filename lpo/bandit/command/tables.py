@@ -6,7 +6,7 @@ import pandas as pd
 
 from lpo.bandit.alignment import alignment, effective_dimension
 from lpo.bandit.command.contest import Contest
-from lpo.bandit.contenders import ONLINE, POOLED
+from lpo.bandit.contenders import POOLED
 from lpo.bandit.policy import Policy, Pooling, Rule
 from lpo.bandit.simulation import Played
 from lpo.runs.statistics import mean_interval
@@ -60,21 +60,25 @@ def mean_table(regret: pd.DataFrame) -> pd.DataFrame:
 def policy_table(contest: Contest) -> pd.DataFrame:
     """One row a policy, at the horizon.
 
-    regret, sem, low, high: mean over seeds, its standard error and 95 % t-interval. to_online,
-    to_best: mean regret over that of linucb, and over the lower one of linucb and pooled.
+    regret, sem, low, high: mean over seeds, its standard error and 95 % t-interval. more, more_low,
+    more_high: regret less that of ours, seed by seed, and its 95 % t-interval. to_online, to_best:
+    mean regret over that of LinUCB, and over the lower one of LinUCB and pooled.
     used_offline: share of rounds whose arm had the smaller width from pooled data.
     effective_dimension: mean over seeds. guarantee: whether theory bounds the regret.
     """
     rows = []
     final = {name: cumulative(played)[:, -1] for name, played in contest.played.items()}
-    online, pooled = (final[name].mean() if name in final else np.nan for name in (ONLINE, POOLED))
+    online, pooled = (
+        final[name].mean() if name in final else np.nan for name in (contest.online, POOLED)
+    )
     best = np.nanmin([online, pooled]) if np.isfinite([online, pooled]).any() else np.nan
     for name, played in contest.played.items():
         policy, settings = contest.policies[name]
         regret = final[name]
         count = len(regret)
-        interval = mean_interval(pd.DataFrame({"of": name, "regret": regret}), ["of"], "regret")
-        half = float(interval["half"].iloc[0])
+        half = half_interval(regret)
+        more = regret - final[contest.ours] if contest.ours else np.full(count, np.nan)
+        wide = half_interval(more) if contest.ours else np.nan
         rows.append(
             {
                 "policy": name,
@@ -82,6 +86,9 @@ def policy_table(contest: Contest) -> pd.DataFrame:
                 "sem": regret.std(ddof=1) / np.sqrt(count) if count > 1 else np.nan,
                 "low": regret.mean() - half,
                 "high": regret.mean() + half,
+                "more": more.mean(),
+                "more_low": more.mean() - wide,
+                "more_high": more.mean() + wide,
                 "to_online": regret.mean() / online,
                 "to_best": regret.mean() / best,
                 "used_offline": float(np.asarray(played.used_offline).mean()),
@@ -90,6 +97,12 @@ def policy_table(contest: Contest) -> pd.DataFrame:
             }
         )
     return pd.DataFrame(rows)
+
+
+def half_interval(numbers: np.ndarray) -> float:
+    """Return half the length of the 95 % t-interval of a mean."""
+    table = pd.DataFrame({"of": "", "number": numbers})
+    return float(mean_interval(table, ["of"], "number")["half"].iloc[0])
 
 
 def guarantee(policy: Policy, scale: float) -> str:
@@ -104,10 +117,8 @@ def certificate_table(contest: Contest) -> pd.DataFrame:
     """One row a seed. rows: of the log. kappa: the alignment of certificate and log. log_least,
     log_most: the least and the greatest eigenvalue of its gram."""
     environment = contest.environment
-    keys = jax.vmap(jax.random.key)(np.asarray(contest.seeds, np.uint32))
-    instances = jax.vmap(lambda key: environment.draw(jax.random.split(key, 3)[0]))(keys)
-    offline = jax.vmap(environment.offline)(instances)
-    certificates = jax.vmap(environment.certificate)(instances)
+    offline = jax.vmap(environment.offline)(contest.instances)
+    certificates = jax.vmap(environment.certificate)(contest.instances)
     lam = environment.assumptions.regularisation
     kappa = jax.vmap(lambda claimed, log: alignment(claimed, log, lam))(certificates, offline)
     values = np.linalg.eigvalsh(np.asarray(offline.gram, np.float64))

@@ -8,6 +8,9 @@ import pandas as pd
 import pytest
 
 from lpo.bandit import Case, Claim, Policy, Rule, Settings, disjoint_family, simulate
+from lpo.bandit.command.analyses import widths
+from lpo.bandit.contenders import policy_named
+from lpo.bandit.spherical import spherical_family
 
 SMALL = (
     "seed=3",
@@ -62,7 +65,7 @@ def test_regret_of_the_table_is_what_the_library_plays(bandit):
 def test_horizons_say_what_logs_of_several_lengths_save(bandit):
     code, folder, _, _ = bandit(
         "+experiment=horizon_sweep",
-        *SMALL,
+        *(each for each in SMALL if "environment.rows" not in each),
         "analysis.values={rows: [300, 3000]}",
     )
     assert code == 0
@@ -70,6 +73,76 @@ def test_horizons_say_what_logs_of_several_lengths_save(bandit):
     np.testing.assert_allclose(table["saved"], table["linucb"] - table["ellipsoidal"], rtol=1e-6)
     last = table.loc[table["round"] == 80].set_index("rows")
     assert 0.0 < last.loc[300, "saved"] < last.loc[3000, "saved"]
+
+
+def test_shared_features(bandit):
+    code, folder, out, _ = bandit(
+        "+experiment=spherical_aligned",
+        "seeds=2",
+        "horizon=40",
+        "rounds=[10]",
+        "environment.arms=3",
+        "environment.features=4",
+        "environment.rows=50",
+        "policies=[ellipsoidal]",
+        "width_scales=[]",
+    )
+    assert code == 0
+    environment = spherical_family(Case.ALIGNED, 3, 4, 50)
+    given = {"e": policy_named("ellipsoidal", union_split=False)}
+    lost = np.asarray(simulate(environment, given, 40, [0, 1])["e"].regret)
+    table = tables_of(folder, "regret").pivot(index="seed", columns="round", values="regret")
+    np.testing.assert_allclose(table[10], lost[:, :10].sum(1), rtol=1e-5)
+    np.testing.assert_allclose(table[40], lost.sum(1), rtol=1e-5)
+    assert "ellipsoidal" in out and "linucb" not in out
+
+
+def test_a_learned_certificate_brings_nothing(bandit):
+    code, folder, out, _ = bandit(
+        "+experiment=learned_certificate",
+        *SMALL,
+        "policies=[linucb,ellipsoidal,learned,staged]",
+    )
+    assert code == 0
+    last = tables_of(folder, "policies").set_index("policy")
+    who_loses_less_than_ours_is_said(folder, last, out)
+    assert last.loc["learned", "regret"] == last.loc["linucb", "regret"]
+    assert last.loc["learned", "used_offline"] == 0.0
+    assert np.isfinite(last.loc["staged", "regret"])
+    words = " ".join(out.split())
+    said = "learned: the log tightened in 0.00% of the rounds, and in 3 of 3 seeds"
+    assert words.count(said) == 1
+
+
+def who_loses_less_than_ours_is_said(folder, table: Any, out: str) -> None:
+    sums = tables_of(folder, "regret")
+    last = sums.loc[sums["round"] == 80].pivot(index="seed", columns="policy", values="regret")
+    for name in ("ellipsoidal_x0.5", "linucb"):
+        more = last[name] - last["ellipsoidal"]
+        half = 4.302653 * more.std() / np.sqrt(3)  # Student, 2 degrees of freedom
+        row = table.loc[name]
+        assert row["more"] == pytest.approx(more.mean(), rel=1e-6)
+        assert row["more_high"] == pytest.approx(more.mean() + half, rel=1e-6)
+    better = list(table.index[table["more"] < 0.0])
+    assert better
+    said = out[out.index("note: less regret than ellipsoidal") :]
+    assert all(f"{name} {table.loc[name, 'regret']:.4g}" in said for name in better)
+
+
+def test_widths_of_several_cases(bandit, monkeypatch):
+    cases = Case.ALIGNED, Case.FALSE_CERTIFICATE
+    monkeypatch.setattr(widths, "CASES", cases)
+    code, folder, _, _ = bandit(
+        "+experiment=narrow_widths", *(each for each in SMALL if "rounds" not in each)
+    )
+    assert code == 0
+    wide = tables_of(folder, "widths").set_index("case")
+    assert list(wide.columns) == ["linucb", "ellipsoidal", "linucb_x0.5", "ellipsoidal_x0.5"]
+    assert list(wide.index) == ["aligned", "false certificate"]
+    given = {"e": policy_named("ellipsoidal", claim=Claim.ELLIPSOID, union_split=False)}
+    environment = disjoint_family(Case.ALIGNED, arms=3, features=2, rows=300)
+    lost = np.asarray(simulate(environment, given, 80, [3, 4, 5])["e"].regret).sum(1)
+    assert wide.loc["aligned", "ellipsoidal"] == pytest.approx(lost.mean(), rel=1e-5)
 
 
 def test_a_log_without_rows_is_linucb(bandit):

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from lpo.bandit.certificate import from_change_manifest
-from lpo.bandit.command.config import BanditConfig
+from lpo.bandit.command.config import BanditConfig, ridge_of
 from lpo.bandit.ope import (
     Evaluation,
     Interval,
@@ -55,7 +55,7 @@ def find(cfg: BanditConfig) -> Findings:
         clip=given.clip,
         switch=given.switch,
         folds=given.folds,
-        regularisation=cfg.regularisation,
+        regularisation=ridge_of(cfg),
         budgets=_budgets(cfg, log),
         seed=cfg.seed,
     )
@@ -98,9 +98,7 @@ def find(cfg: BanditConfig) -> Findings:
 def targets_of(cfg: BanditConfig, log: Log) -> dict[str, np.ndarray]:
     """Tables of probabilities [n, K] by name: each action always, any, and by a model of rewards
     that has not seen the row it decides on."""
-    q = predicted_rewards(
-        log, folds=cfg.log.folds, regularisation=cfg.regularisation, seed=cfg.seed
-    )
+    q = predicted_rewards(log, folds=cfg.log.folds, regularisation=ridge_of(cfg), seed=cfg.seed)
     targets: dict[str, np.ndarray] = {
         f"always {name}": always(log, name) for name in log.action_names
     }

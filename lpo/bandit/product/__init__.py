@@ -1,0 +1,32 @@
+"""Routing of LLM requests over models, GPUs and routes, as a bandit. docs/bandit_product.md."""
+
+from lpo.bandit.product.behaviour import Behaviour as Behaviour
+from lpo.bandit.product.changes import Change as Change
+from lpo.bandit.product.changes import Kind as Kind
+from lpo.bandit.product.changes import certificate_of_manifest as certificate_of_manifest
+from lpo.bandit.product.contexts import CONTEXT as CONTEXT
+from lpo.bandit.product.contexts import Contexts as Contexts
+from lpo.bandit.product.contexts import Periods as Periods
+from lpo.bandit.product.contexts import contexts_of as contexts_of
+from lpo.bandit.product.contexts import synthetic_contexts as synthetic_contexts
+from lpo.bandit.product.costs import Economics as Economics
+from lpo.bandit.product.costs import economics_of as economics_of
+from lpo.bandit.product.deployments import FAST as FAST
+from lpo.bandit.product.deployments import PACKED as PACKED
+from lpo.bandit.product.deployments import Choice as Choice
+from lpo.bandit.product.deployments import Deployment as Deployment
+from lpo.bandit.product.deployments import Route as Route
+from lpo.bandit.product.deployments import deployments_of as deployments_of
+from lpo.bandit.product.deployments import measured as measured
+from lpo.bandit.product.environment import environment_of as environment_of
+from lpo.bandit.product.environment import product_environment as product_environment
+from lpo.bandit.product.features import FEATURES as FEATURES
+from lpo.bandit.product.features import features_of as features_of
+from lpo.bandit.product.linear import bias_of as bias_of
+from lpo.bandit.product.linear import excess_of as excess_of
+from lpo.bandit.product.linear import linear_fit as linear_fit
+from lpo.bandit.product.log import log_table as log_table
+from lpo.bandit.product.product import Product as Product
+from lpo.bandit.product.product import make_product as make_product
+from lpo.bandit.product.readers import azure_periods as azure_periods
+from lpo.bandit.product.readers import read_periods as read_periods
