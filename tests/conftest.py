@@ -16,10 +16,13 @@ from filelock import FileLock
 
 from lpo.runs import CommandConfig, run_command
 from lpo.runs.command import Job, Validate
+from tests.quick import FLAGS
 
 # Hydra configures logging anew for each command, which makes absl (imported by Orbax) close the
 # stream of its handler unless that is sys.stderr. Under pytest it is one that captures output.
 absl_logging.get_absl_handler().python_handler.setStream(io.StringIO())
+
+LONGEST = ("test_examples.py", "train/test_main.py", "train/test_devices.py", "study/test_main.py")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -35,8 +38,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Notebooks, the longest file, first: no process ends long after the other."""
-    items.sort(key=lambda item: item.path.name != "test_examples.py")
+    """The longest files first, so that no process ends long after the other."""
+    items.sort(key=lambda item: str(item.path.relative_to(Path(__file__).parent)) not in LONGEST)
 
 
 @pytest.fixture(scope="session")
@@ -111,9 +114,9 @@ def train():
     """Start `python -m lpo.train` with overrides."""
 
     def start(*overrides: str, folder: Path, wait: bool = True, devices: int = 1):
-        environment = {}
+        environment = {"XLA_FLAGS": FLAGS}
         if devices > 1:
-            environment["XLA_FLAGS"] = f"--xla_force_host_platform_device_count={devices}"
+            environment["XLA_FLAGS"] += f" --xla_force_host_platform_device_count={devices}"
         process = subprocess.Popen(
             [sys.executable, "-m", "lpo.train", *overrides, f"hydra.run.dir={folder}"],
             stdout=subprocess.PIPE,

@@ -13,6 +13,13 @@ OPTIONS: Any = {
     "xla_cpu_parallel_codegen_split_count": 1,
 }
 
+FLAGS = " ".join(
+    f"--{name}={str(value).lower() if isinstance(value, bool) else value}"
+    for name, value in OPTIONS.items()
+)
+"""The same for processes that a test starts, in XLA_FLAGS: a small run of the main job takes half
+the time."""
+
 jit = partial(jax.jit, compiler_options=OPTIONS)
 """`jax.jit` for the outermost function of a test: a program of 3D-Learning compiles six times as
 fast as with it, and runs half as fast."""

@@ -17,12 +17,12 @@ from lpo.bandit.agent_checks import (
 )
 from lpo.bandit.agent_files import Options, read_agent, restored, write_agent
 from lpo.bandit.assumptions import Assumptions
-from lpo.bandit.certificate import Certificate, no_certificate
+from lpo.bandit.certificate import Certificate, claims_something, no_certificate
 from lpo.bandit.decide import Decision
 from lpo.bandit.learned import refreshed
 from lpo.bandit.learner import learner_of
 from lpo.bandit.offline import Offline, check_log, no_offline, offline_sums
-from lpo.bandit.policy import Policy, Rule, Settings, check_policy
+from lpo.bandit.policy import Policy, Pooling, Rule, Settings, check_policy
 from lpo.errors import InputError
 
 REBUILD = 500
@@ -74,18 +74,30 @@ class Agent:
         self.policy, self.settings, self.assumptions = policy, settings, assumptions
         self.arms, self.dimension, self.blocks, self.seed = arms, dimension, blocks, seed
         self.decisions = self.rewards = 0
-        cap = assumptions.block_bound + assumptions.block_bound_off
-        nothing = no_certificate(assumptions.cap if blocks == 1 else cap, blocks, dimension)
-        self._begin(no_offline(blocks, dimension), nothing)
+        nothing = no_certificate(self._cap, blocks, dimension)
+        self._begin(no_offline(blocks, dimension), nothing, policy)
 
     def fit_offline(
-        self, features: Any, rewards: Any, arms: Any | None, certificate: Certificate
+        self,
+        features: Any,
+        rewards: Any,
+        arms: Any | None,
+        certificate: Certificate,
+        *,
+        audit: bool | None = None,
     ) -> None:
-        """Begin with a log of `features` [S, c], `rewards` [S] and, where arms have features of
-        their own, `arms` [S], under a certificate of its bias.
+        """Begin with a log under a certificate of its bias.
 
-        Raises InputError with row and column on what `check_log` refuses, on a certificate of other
-        blocks, and after the first decision or reward.
+        **Arguments:**
+
+        - `features` [S, c], `rewards` [S] and, where arms have features of their own, `arms` [S].
+        - `certificate`: of `lpo.bandit.certificate`.
+        - `audit`: whether rewards that contradict it close the pooled bound (`Policy.audit`). None:
+          yes, where the policy has two bounds and uses the certificate, and this says more than
+          bounds on norms (`claims_something`).
+
+        **Raises:** InputError with row and column on what `check_log` refuses, on a certificate of
+        other blocks, after the first decision or reward, and on an audit of a policy that has none.
         """
         if self.decisions or self.rewards:
             raise InputError("`fit_offline` must come before the first decision and reward.")
@@ -93,8 +105,14 @@ class Agent:
             must = "be None" if self.blocks == 1 else "say of each row whose it is"
             raise InputError(f"`arms` must {must}, as the agent has {self.blocks} blocks.")
         check_log(features, rewards, arms, self.blocks, self.dimension)
+        policy = self.policy
+        if audit is None:
+            can = policy.rule.two and not policy.learned and policy.pooling is not Pooling.NAIVE
+            audit = policy.audit or (can and claims_something(certificate, self._cap))
+        policy = policy._replace(audit=audit)
+        check_policy(policy, self.settings)
         log = np.asarray(features, np.float64), np.asarray(rewards, np.float64)
-        self._begin(offline_sums(*log, arms, self.blocks), certificate)
+        self._begin(offline_sums(*log, arms, self.blocks), certificate, policy)
 
     def select(
         self, contexts: Any, key: jax.Array | int | None = None, allowed: Any | None = None
@@ -185,17 +203,24 @@ class Agent:
         agent.state = restored(path, saved, like)
         return agent
 
-    def _begin(self, offline: Offline, certificate: Certificate) -> None:
-        self.parts = len(certificate.budgets)
-        self.state = self._state(offline, certificate)
+    @property
+    def _cap(self) -> float:
+        """How great the bias of a block can be whatever the certificate says."""
+        given = self.assumptions
+        return given.cap if self.blocks == 1 else given.block_bound + given.block_bound_off
 
-    def _state(self, offline: Offline, certificate: Certificate) -> Any:
-        return _begun(self.policy, self.arms, self.settings, self.assumptions, offline, certificate)
+    def _begin(self, offline: Offline, certificate: Certificate, policy: Policy) -> None:
+        self.state = self._state(offline, certificate, policy)
+        self.policy, self.parts = policy, len(certificate.budgets)
+
+    def _state(self, offline: Offline, certificate: Certificate, policy: Policy) -> Any:
+        return _begun(policy, self.arms, self.settings, self.assumptions, offline, certificate)
 
     def _state_of_parts(self) -> Any:
         """A state of the right shapes."""
         shape = self.parts, self.blocks, self.dimension, self.dimension
-        return self._state(no_offline(self.blocks, self.dimension), Certificate(jnp.zeros(shape)))
+        nothing = no_offline(self.blocks, self.dimension)
+        return self._state(nothing, Certificate(jnp.zeros(shape)), self.policy)
 
     def _learns(self) -> bool:
         """Whether a certificate is learned before this decision: at 4 d 2^k, as in `simulate`."""

@@ -1,9 +1,11 @@
 """Agents in files: NumPy arrays beside JSON, without pickle. docs/bandit_agent.md, "Files"."""
 
+import hashlib
 import json
 import zipfile
 import zlib
 from enum import StrEnum
+from io import BytesIO
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,8 +18,9 @@ from lpo.bandit.assumptions import Assumptions
 from lpo.bandit.policy import Claim, OfflineNoise, Policy, Pooling, Rule, Settings, Widths
 from lpo.errors import InputError
 
-FORMAT = "lpo.bandit.agent/1"
+FORMAT = "lpo.bandit.agent/2"
 _OPTIONS = "options"
+_DIGEST = 64  # hexadecimal digits of a SHA-256
 _ENUMS: dict[str, type[StrEnum]] = {
     "rule": Rule,
     "pooling": Pooling,
@@ -25,6 +28,20 @@ _ENUMS: dict[str, type[StrEnum]] = {
     "claim": Claim,
     "offline_noise": OfflineNoise,
 }
+
+
+_UNREADABLE = (
+    OSError,
+    EOFError,
+    MemoryError,
+    RuntimeError,  # NotImplementedError is one: of a ZIP that needs more than Python's can do
+    SyntaxError,
+    TypeError,
+    ValueError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
+"""What NumPy, zipfile and json raise on what is no agent."""
 
 
 class Options(NamedTuple):
@@ -51,14 +68,25 @@ class Saved(NamedTuple):
 
 def write_agent(path: Path, options: Options, state: Any) -> Path:
     """Write an agent atomically: a ZIP of NumPy arrays (`.npz`), one a leaf of the state, and one
-    text, JSON."""
+    text, JSON, `sealed`."""
     records = {name: value._asdict() for name, value in options._asdict().items() if _record(value)}
     given = {"format": FORMAT, **options._asdict(), **records}
     text = json.dumps(given, default=lambda number: number.item())  # NumPy's
     leaves = {name: np.asarray(leaf) for name, leaf in _named(state)}
-    with replacing(path) as temporary, temporary.open("wb") as file:
-        np.savez(file, allow_pickle=False, **{_OPTIONS: np.array(text)}, **leaves)
+    archive = BytesIO()
+    np.savez(archive, allow_pickle=False, **{_OPTIONS: np.array(text)}, **leaves)
+    with replacing(path) as temporary:
+        temporary.write_bytes(sealed(archive.getvalue()))
     return path
+
+
+def sealed(archive: bytes) -> bytes:
+    """Return a ZIP whose comment, the last bytes of the file, is the SHA-256 of all before it."""
+    file = BytesIO(archive)
+    with zipfile.ZipFile(file, "a") as opened:
+        opened.comment = b"0" * _DIGEST
+    whole = file.getvalue()[:-_DIGEST]
+    return whole + _digest(whole)
 
 
 def read_agent(path: Path) -> Saved:
@@ -70,21 +98,30 @@ def read_agent(path: Path) -> Saved:
     if not path.is_file():
         raise InputError(f"{path}: no such file.")
     try:
-        archive = np.load(path, allow_pickle=False)
-        if not isinstance(archive, np.lib.npyio.NpzFile):
-            raise InputError(f"{path}: is no agent: a single array.")
-        with archive:
+        whole = path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}.") from None
+    if whole[-_DIGEST:] != _digest(whole[:-_DIGEST]):
+        raise InputError(
+            f"{path}: is damaged, or no agent of the format {FORMAT}: it does not end with the "
+            "SHA-256 of what is in it."
+        )
+    try:
+        with np.load(BytesIO(whole), allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
         options = json.loads(str(arrays.pop(_OPTIONS)))
     except KeyError:
         raise InputError(f"{path}: is no agent: it has no `{_OPTIONS}`.") from None
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error, MemoryError) as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise InputError(f"{path}: is damaged, or no agent ({reason}).") from None
+    except _UNREADABLE:
+        raise InputError(f"{path}: is no agent: not a ZIP of arrays and JSON.") from None
     found = options.pop("format", None) if isinstance(options, dict) else None
     if found != FORMAT:
         raise InputError(f"{path}: must have the format {FORMAT}, got {found}.")
     return Saved(_options(path, options), arrays)
+
+
+def _digest(whole: bytes) -> bytes:
+    return hashlib.sha256(whole).hexdigest().encode()
 
 
 def restored(path: Path, saved: Saved, like: Any) -> Any:

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from scipy.special import fdtri
 
 from lpo.errors import InputError
 
@@ -104,6 +105,50 @@ def no_certificate(cap: float, blocks: int, dimension: int) -> Certificate:
     _sizes(cap=cap)
     every = np.broadcast_to(np.eye(dimension), (1, blocks, dimension, dimension))
     return Certificate(jnp.asarray(cap**2 * every))
+
+
+def claims_something(certificate: Certificate, cap: float) -> bool:
+    """Whether a certificate allows less, in a direction of a block, than a bias of norm `cap`: more
+    than `no_certificate` says."""
+    together = np.asarray(certificate.budgets, np.float64).sum(0)
+    return bool(np.linalg.eigvalsh(together).min() < cap**2 * (1.0 - 1e-6))
+
+
+def from_past_shifts(shifts: Any, level: float = 0.95) -> Certificate:
+    """Return what earlier changes say of the next one: Q = c S, S = mean of delta delta'.
+
+    **Arguments:**
+
+    - `shifts`: theta_before - theta_after of n earlier changes, [n, d] of features that arms share,
+      [n, K, d] of arms with features of their own, each of which has an ellipsoid.
+    - `level`: probability with which the bias lies in it, over the earlier and the next change
+      together; of K arms all of them (each at 1 - (1 - level) / K). The rest comes on top of
+      `Assumptions.delta`.
+
+    With c = d n / (n - d + 1) times the quantile of F(d, n - d + 1) this is exact for every n >= d,
+    if all changes are drawn alike and independently from N(0, Sigma), Sigma unknown: Delta' S^-1
+    Delta is Hotelling's T^2. c falls to the chi-square quantile of d as n grows. Changes that were
+    estimated, with normal errors of their own, make it wider than need be (Anderson's inequality:
+    the next change spreads less than they do). A change of another kind than the earlier ones is
+    not covered: audit it.
+
+    **Raises:** InputError on another shape, numbers that are not finite, a level outside (0, 1),
+    fewer changes than d, and changes that do not span all directions.
+    """
+    given = np.asarray(shifts, np.float64)
+    if given.ndim not in (2, 3) or not np.isfinite(given).all():
+        raise InputError(f"`shifts` must be finite, [n, d] or [n, K, d], got {given.shape}.")
+    if not 0.0 < level < 1.0:
+        raise InputError(f"`level` must be between 0 and 1, got {level}.")
+    each = given[:, None] if given.ndim == 2 else given
+    n, count, d = each.shape
+    if n < d or not count or not d:
+        raise InputError(f"`shifts` must be at least as many as features, {d}, got {n}.")
+    second = np.einsum("ngc,ngd->gcd", each, each) / n
+    if (np.linalg.matrix_rank(second, hermitian=True) < d).any():
+        raise InputError("`shifts` must span all directions of each arm's features.")
+    quantile = fdtri(d, n - d + 1, 1.0 - (1.0 - level) / count)
+    return Certificate(jnp.asarray(d * n / (n - d + 1) * quantile * second[None]))
 
 
 def from_change_manifest(

@@ -15,13 +15,23 @@ NAMED = {
     "learned": Policy(learned=True),
     "linucb_blocks": Policy(Rule.ONLINE, widths=Widths.PER_BLOCK),
     "ellipsoidal_blocks": Policy(widths=Widths.PER_BLOCK),
+    "ellipsoidal_blocks_audit": Policy(widths=Widths.PER_BLOCK, audit=True),
     "lints": Policy(Rule.THOMPSON),
     "offline_greedy": Policy(Rule.OFFLINE_GREEDY),
     "staged": Policy(Rule.STAGED),
     "uniform": Policy(Rule.UNIFORM),
 }
-"""docs/bandit.md, "Policies", says what each does. The `_blocks` ones have widths for each arm, and
-use a product certificate as it is."""
+"""docs/bandit.md, "Policies", says what each does. Those with `_blocks` have widths for each arm,
+and use a product certificate as it is."""
+
+CLAIMING = tuple(
+    name
+    for name, each in NAMED.items()
+    if (each.rule.two or each.rule in (Rule.POOLED, Rule.STAGED))
+    and (each.claim, each.widths) == (Claim.PRODUCT, Widths.JOINT)
+    and not (each.learned or each.pooling is Pooling.NAIVE)
+)
+"""Those whose use of a certificate `claim` decides."""
 
 ONLINE, POOLED, ELLIPSOIDAL = "linucb", "pooled", "ellipsoidal"
 

@@ -39,11 +39,13 @@ def simulate(
     horizon: int,
     seeds: Sequence[int],
     x64: bool = False,
+    advance: Callable[[int], object] | None = None,
 ) -> dict[str, Played]:
     """Return what each policy did over `horizon` rounds on the instance of each seed.
 
     All policies meet the same instances, rounds and rewards; a policy's own random numbers do not
-    depend on the others. x64: in double precision.
+    depend on the others. x64: in double precision. advance: is told, as they are done, that so many
+    of `segments_of(horizon)` segments of each policy are.
 
     Raises InputError without rounds or seeds, as `check_policy`, and where a union bound is over
     fewer rounds (`Settings.horizon`).
@@ -80,10 +82,18 @@ def simulate(
                 given = numbers, numbers < horizon, jnp.asarray(learns), rounds
                 carries[name], seen = _segment(policy, carries[name], of_policy, given)
                 parts[name].append(seen)
+                if advance is not None:
+                    jax.block_until_ready(seen)
+                    advance(1)
         return {
             name: Played(*_together(parts[name], horizon), state=carries[name][0])
             for name in policies
         }
+
+
+def segments_of(horizon: int) -> int:
+    """Return in how many parts so many rounds are played."""
+    return -(-horizon // SEGMENT)
 
 
 class _Waiting(NamedTuple):

@@ -1,5 +1,6 @@
 """HiGHS as a back end of `solve_milp`, by the matrix interface of highspy."""
 
+from time import perf_counter
 from typing import Any
 
 import highspy
@@ -8,7 +9,7 @@ import scipy.sparse as sp
 
 from lpo.errors import InputError
 from lpo.optim.matrix_program import MatrixProgram
-from lpo.optim.outcome import TOLERANCE, Interrupted, MilpStatus, Outcome
+from lpo.optim.outcome import TOLERANCE, Incumbent, Interrupted, MilpStatus, Outcome
 
 
 def solve(
@@ -24,6 +25,7 @@ def solve(
     Raises InputError on a quadratic objective with whole variables, which HiGHS cannot solve, and
     Interrupted, with what was found, when the user stops it.
     """
+    clock = perf_counter()
     mixed = bool(program.integer.any())
     if mixed and program.quadratic is not None:
         raise InputError("HiGHS solves no quadratic objective with whole variables; use Gurobi.")
@@ -42,11 +44,17 @@ def solve(
     if start is not None and mixed:
         known = np.flatnonzero(~np.isnan(start))
         solver.setSolution(len(known), known.astype(np.int32), start[known])
+    incumbents: list[Incumbent] = []
+    if mixed:
+        solver.cbMipImprovingSolution += lambda event: incumbents.append(
+            Incumbent(perf_counter() - clock, float(event.data_out.objective_function_value))
+        )
     try:
         _run(solver)
     except KeyboardInterrupt:
-        raise Interrupted(_outcome(solver, mixed)) from None
-    return _outcome(solver, mixed)
+        found = _outcome(solver, mixed)._replace(incumbents=tuple(incumbents))
+        raise Interrupted(found) from None
+    return _outcome(solver, mixed)._replace(incumbents=tuple(incumbents))
 
 
 def loaded(program: MatrixProgram) -> Any:

@@ -22,7 +22,7 @@ from lpo.optim.matrix_program import (
     whole_bounds,
     without_rows,
 )
-from lpo.optim.outcome import Interrupted, LicenceRefused, MilpStatus, Outcome
+from lpo.optim.outcome import Incumbent, Interrupted, LicenceRefused, MilpStatus, Outcome
 
 SOLVERS = ("auto", "gurobi", "highs")
 _BACKENDS: dict[str, Callable[..., Outcome]] = {"gurobi": gurobi.solve, "highs": highs.solve}
@@ -34,7 +34,8 @@ Conflict = Callable[[Callable[[MatrixProgram], Outcome]], tuple[tuple[str, ...],
 class MatrixResult(NamedTuple):
     """Solution of a `MatrixProgram`; the fields are those of `MilpResult`, with x [n] or None.
 
-    size: columns and rows that the solver was given.
+    size: columns and rows that the solver was given. incumbents: each better point as HiGHS found
+    it, by seconds since it was given the program, the completion of a start included; () of Gurobi.
     """
 
     status: MilpStatus
@@ -48,6 +49,7 @@ class MatrixResult(NamedTuple):
     conflict: tuple[str, ...]
     notes: tuple[str, ...]
     size: tuple[int, int]
+    incumbents: tuple[Incumbent, ...] = ()
 
 
 class _Settings(NamedTuple):
@@ -152,6 +154,7 @@ def result_of(
         conflict,
         notes,
         (size[1], size[0]),
+        outcome.incumbents,
     )
 
 
@@ -185,7 +188,10 @@ def _solve(
         if settings.time_limit_s is not None:
             left = settings.time_limit_s - (perf_counter() - clock)
             settings = settings._replace(time_limit_s=max(left, 0.0))
+    before = perf_counter() - clock
     outcome = _run(backend, program, settings, begin)
+    later = (Incumbent(before + each.seconds, each.objective) for each in outcome.incumbents)
+    outcome = outcome._replace(incumbents=tuple(later))
     if outcome.status is None:
         # Infeasible or unbounded: without its objective the problem is one of the two no more.
         free = _run(backend, feasibility(program), settings, None)

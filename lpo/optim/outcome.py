@@ -23,11 +23,19 @@ class MilpStatus(StrEnum):
     ERROR = "error"
 
 
+class Incumbent(NamedTuple):
+    """A whole point that a search found. seconds: since it began. objective: offset included."""
+
+    seconds: float
+    objective: float
+
+
 class Outcome(NamedTuple):
     """What a back end found for a `MatrixProgram`, which minimises.
 
     status None: no optimum exists, because the program is infeasible or because it is unbounded.
     x: [n] or None. objective, bound: offset included, None without one. note: what went wrong.
+    incumbents: each better point of a search as it was found, HiGHS alone.
     """
 
     status: MilpStatus | None
@@ -36,6 +44,7 @@ class Outcome(NamedTuple):
     bound: float | None
     nodes: int
     note: str = ""
+    incumbents: tuple[Incumbent, ...] = ()
 
 
 class LicenceRefused(Exception):

@@ -57,6 +57,9 @@ def explain(
         key = str(cause.full_key)
         known = _siblings(key, config_name, overrides, loader)
         names = getattr(cause.object_type, "__dataclass_fields__", ())  # of a record being added
+        parent, _, name = key.rpartition(".")
+        if not known and not names and _is_there(parent, config_name, overrides, loader):
+            return f"{key}: not there yet; allowed: +{key}=..., {parent}={{{name}:...}}"
         own = _own_entry(key.rpartition(".")[0], config_name, loader, key.rpartition(".")[2])
         return _unknown(key, known or list(names)) + (f" or {own}" if own else "")
     if isinstance(cause, OmegaConfBaseException):
@@ -141,6 +144,13 @@ def _siblings(
     node = OmegaConf.select(config, parent) if parent else config
     names = [str(item) for item in node] if isinstance(node, DictConfig) else []
     return [name for name in names if parent or name != "hydra"]
+
+
+def _is_there(
+    key: str, config_name: str, overrides: Sequence[Override], loader: ConfigLoader
+) -> bool:
+    """Whether there is such a key: one that is null, say, or a mapping without entries."""
+    return key.rpartition(".")[2] in _siblings(key, config_name, overrides, loader)
 
 
 def _own_entry(

@@ -12,8 +12,8 @@ from lpo.runs.terminal import print_table
 class Findings(NamedTuple):
     """result: the outcome in a few words. tables, pictures: by the name of their file; the first
     table stands on top of the report. shown: what the terminal says, a title and a table each.
-    notes: sentences for the report and the terminal. frames: tables that are too long for a report,
-    for parquet files."""
+    notes: sentences for the report and the terminal. frames, files: tables that are too long for a
+    report, for parquet and for CSV files."""
 
     result: str
     metrics: dict[str, float | None]
@@ -22,12 +22,15 @@ class Findings(NamedTuple):
     shown: list[tuple[str, pd.DataFrame]]
     notes: list[str]
     frames: dict[str, pd.DataFrame] = {}  # noqa: RUF012
+    files: dict[str, pd.DataFrame] = {}  # noqa: RUF012
 
 
 def write_findings(folder: RunFolder, title: str, found: Findings) -> None:
     """Write tables, figures and the report, and say on the terminal what came out."""
     for name, table in found.tables.items():
         folder.write_table(name, table.data)
+    for name, table in found.files.items():
+        folder.write_table(name, table)
     for name, frame in found.frames.items():
         folder.write_frame(name, frame)
     for name, picture in found.pictures.items():

@@ -7,11 +7,11 @@ from jax import Array
 from jax.sharding import Mesh
 
 from lpo.optim import Training, run, seed_keys
-from lpo.train.stages import stage_key, start_stage
+from lpo.runs.stages import stage_key, start_stage
 
 
 class CellStages:
-    """What `lpo.train.stages.Stages` is to a run, for a cell: nothing is written.
+    """What `lpo.runs.stages.Stages` is to a run, for a cell: nothing is written.
 
     A cell that is killed is trained again; its stages are short. `curves`: the last value of every
     metric and, where there is validation, the step kept, by stage, each a list over seeds.

@@ -11,6 +11,7 @@ import numpy as np
 from lpo import diffusion, provision, robust, workload
 from lpo.optim import Diverged
 from lpo.runs import Checkpoints, environment
+from lpo.runs.stages import TrainingFailed
 from lpo.study.cells import Cell, Outcome, digest, save
 from lpo.study.floors import floors, shifted_pasts, usual_candidates
 from lpo.study.plan import Group
@@ -28,7 +29,6 @@ from lpo.train.methods import (
 )
 from lpo.train.problem import make_task
 from lpo.train.scoring import predict
-from lpo.train.stages import TrainingFailed
 
 FLOORS = 2  # of what a floor means: raise it when candidates or their training change
 

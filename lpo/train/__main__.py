@@ -9,6 +9,7 @@ from lpo.interrupts import loading
 with loading("train"):
     from lpo.optim import data_mesh, seed_keys
     from lpo.runs import Checkpoints, RunFolder, run_command, tracking
+    from lpo.runs.stages import Stages
     from lpo.train.config import TrainConfig, validate
     from lpo.train.methods import train_methods
     from lpo.train.predictors import save_predictors
@@ -22,7 +23,6 @@ with loading("train"):
     from lpo.train.results import notes, write_results
     from lpo.train.samples import draw_samples
     from lpo.train.scoring import predict, predict_rules
-    from lpo.train.stages import Stages
 
 
 def job(cfg: TrainConfig, folder: RunFolder) -> Mapping[str, Any]:

@@ -12,6 +12,7 @@ from jax.sharding import Mesh
 
 from lpo import diffusion, forecast, provision, robust, workload
 from lpo.optim import adam, batch_sharding
+from lpo.runs.stages import Trainer
 from lpo.train.config import (
     FOLLOWERS,
     IMAGINING,
@@ -31,7 +32,6 @@ from lpo.train.inner import (
     robust_data,
 )
 from lpo.train.problem import make_forecaster
-from lpo.train.stages import Trainer
 
 EARLY_STOPPING_WINDOWS = 128  # of each set, when there are several
 

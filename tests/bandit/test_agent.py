@@ -4,6 +4,7 @@ import json
 import re
 import zipfile
 from functools import cache
+from io import BytesIO
 from typing import Any
 
 import jax
@@ -14,10 +15,11 @@ import pytest
 from lpo.bandit import Environment, Policy, Round, Rule, Settings, Widths, simulate
 from lpo.bandit import agent as module
 from lpo.bandit.agent import REBUILD, Agent
+from lpo.bandit.agent_files import sealed
 from lpo.bandit.assumptions import make_assumptions
-from lpo.bandit.certificate import Certificate, blocks
+from lpo.bandit.certificate import Certificate, blocks, no_certificate
 from lpo.bandit.offline import offline_sums
-from lpo.bandit.policy import stages_of
+from lpo.bandit.policy import Pooling, stages_of
 from lpo.errors import InputError
 from tests import quick
 
@@ -217,15 +219,19 @@ def test_refuses_bad_numbers():
 def test_refuses_bad_files(tmp_path):
     path = make(PLAIN, Settings()).save(tmp_path / "agent.npz")
     whole = path.read_bytes()
-    with np.load(path) as archive:
-        arrays = dict(archive)
+    with np.load(path) as saved:
+        arrays = dict(saved)
     options = json.loads(str(arrays["options"]))
 
     def written(change: dict[str, Any] | None = None, leaf: str = "", array: Any = None) -> None:
         text = np.array(json.dumps(options | (change or {})))
         given: Any = arrays | {"options": text} | ({leaf: array} if leaf else {})
-        with path.open("wb") as file:
-            np.savez(file, **given)
+        archive(**given)
+
+    def archive(**given: Any) -> None:
+        file = BytesIO()
+        np.savez(file, **given)
+        path.write_bytes(sealed(file.getvalue()))
 
     def message() -> str:
         with pytest.raises(InputError) as caught:
@@ -237,19 +243,20 @@ def test_refuses_bad_files(tmp_path):
     for cut in (0, 10, len(whole) // 2, len(whole) - 1):
         path.write_bytes(whole[:cut])
         assert "damaged" in message()
-    middle = whole.index(b"online.moment.npy") + 170  # a byte of an array: its checksum is wrong
-    path.write_bytes(whole[:middle] + bytes([whole[middle] ^ 1]) + whole[middle + 1 :])
-    assert "damaged" in message()
-    path.write_text("not an archive")
-    assert "damaged" in message()
-    with path.open("wb") as file:
-        np.save(file, np.ones(3))
-    assert "single array" in message()
-    with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("other.txt", "x")
+    ends = [*range(120), *range(len(whole) - 120, len(whole))]  # headers, directory, digest
+    for at in [*ends, *range(0, len(whole), 37)]:
+        path.write_bytes(whole[:at] + bytes([whole[at] ^ (1 << at % 8)]) + whole[at + 1 :])
+        assert "damaged, or no agent of the format lpo.bandit.agent/2" in message()
+    for other in (b"not an archive", whole + b"0"):
+        path.write_bytes(other)
+        assert "damaged" in message()
+    file = BytesIO()
+    with zipfile.ZipFile(file, "w") as other:
+        other.writestr("other.txt", "x")
+    path.write_bytes(sealed(file.getvalue()))
     assert "no `options`" in message()
-    written({"format": "lpo.bandit.agent/0"})
-    assert "must have the format lpo.bandit.agent/1, got lpo.bandit.agent/0" in message()
+    written({"format": "lpo.bandit.agent/1"})
+    assert "must have the format lpo.bandit.agent/2, got lpo.bandit.agent/1" in message()
     written({"policy": options["policy"] | {"rule": "best"}})
     assert "'best' is not a valid Rule" in message()
     written({"policy": options["policy"] | {"audit": 1}})
@@ -266,9 +273,9 @@ def test_refuses_bad_files(tmp_path):
     assert "`extra` is missing, or there too much" in message()
     with pytest.raises(InputError, match="no such file"):
         Agent.load(tmp_path / "none.npz")
-    with path.open("wb") as file:
-        np.savez(file, options=np.array([{"a": 1}], dtype=object))
-    assert "damaged, or no agent" in message()
+    archive(options=np.array([{"a": 1}], dtype=object))
+    line = message()
+    assert "is no agent: not a ZIP of arrays and JSON" in line and "pickle" not in line
 
 
 def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
@@ -291,3 +298,39 @@ def test_certificates_of_several_parts(tmp_path):
     both = jnp.concatenate([blocks(BUDGETS, C).budgets, blocks([0.1, 0.2, 0.0], C).budgets])
     agent.fit_offline(z, y, arm, Certificate(both))
     assert Agent.load(agent.save(tmp_path / "agent.npz")).state.evidence.pull.shape[0] == 2
+
+
+def test_what_is_claimed_is_audited():
+    z, arm, y, _ = log()
+    cap = ASSUMPTIONS.block_bound + ASSUMPTIONS.block_bound_off
+    claimed, nothing = blocks(BUDGETS, C), no_certificate(cap, K, C)
+
+    def audits(policy: Policy, certificate: Certificate, audit: bool | None = None) -> bool:
+        agent = Agent(policy, Settings(), ASSUMPTIONS, K, C, K)
+        agent.fit_offline(z, y, arm, certificate, audit=audit)
+        return agent.policy.audit
+
+    assert audits(PLAIN, claimed) and not audits(PLAIN, claimed, False)
+    assert not audits(PLAIN, nothing) and audits(PLAIN, nothing, True)
+    audited = PLAIN._replace(audit=True)
+    assert audits(audited, nothing) and not audits(audited, claimed, False)
+    for name in ("thompson", "learned"):
+        assert not audits(POLICIES[name][0], claimed)
+    assert not audits(PLAIN._replace(pooling=Pooling.NAIVE), claimed)
+    with pytest.raises(InputError, match="`audit` must go with"):
+        audits(Policy(Rule.POOLED), claimed, True)
+
+
+def test_a_false_claim_is_found_and_kept_in_files(tmp_path):
+    """A log of the opposite, said to be right."""
+    rng, theta, count = np.random.default_rng(2), np.full((K, C), 0.6), 2048
+    x, played = rng.uniform(-1.0, 1.0, (2, count, C)), rng.integers(0, K, (2, count))
+    y = (x * theta[played]).sum(-1) + NOISE * rng.normal(size=(2, count))
+    agents = [Agent(PLAIN, Settings(), ASSUMPTIONS, K, C, K) for _ in range(2)]
+    for agent, sign in zip(agents, (-1.0, 1.0), strict=True):
+        agent.fit_offline(x[0], sign * y[0], played[0], blocks([1e-4] * K, C))
+        agent.update(x[1], played[1], y[1])
+    false, true = agents
+    assert np.asarray(true.state.trusted).all() and not np.asarray(false.state.trusted).any()
+    again = Agent.load(false.save(tmp_path / "agent.npz"))
+    assert again.policy.audit and not np.asarray(again.state.trusted).any()

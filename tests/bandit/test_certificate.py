@@ -12,10 +12,12 @@ from lpo.bandit.certificate import (
     Certificate,
     blocks,
     certificate_of,
+    claims_something,
     ellipsoid,
     euclidean,
     euclidean_cover,
     from_change_manifest,
+    from_past_shifts,
     least_ellipsoids,
     no_certificate,
     of_blocks,
@@ -205,6 +207,40 @@ def test_a_list_of_changes():
     np.testing.assert_allclose(support(joint.budgets, u), expected, rtol=1e-5)
 
 
+def test_a_claim_is_more_than_a_bound_on_norms():
+    cap = 1.5
+    for g in (1, 3):
+        assert not claims_something(no_certificate(cap, g, 2), cap)
+    assert claims_something(blocks([cap, cap, 0.9 * cap], 2), cap)
+    assert claims_something(ellipsoid(np.diag([1.0, 0.0]), 0.1, cap), cap)
+    assert not claims_something(ellipsoid(np.zeros((2, 2)), 0.1, cap), cap)
+
+
+@pytest.mark.parametrize("arms", [None, 3])
+def test_earlier_changes_cover_the_next_one(arms):
+    """As often as they say, of n = d, d + 3 and 50 changes; all arms together."""
+    rng, d, count = np.random.default_rng(4), 3, 4000
+    half = rng.normal(size=(arms or 1, d, d))
+    for n, level in ((3, 0.9), (6, 0.8), (50, 0.9)):
+        drawn = np.einsum("gcd,rngd->rngc", half, rng.normal(size=(count, n + 1, arms or 1, d)))
+        inside = np.empty(count, bool)
+        second = np.einsum("rngc,rngd->rgcd", drawn[:, 1:], drawn[:, 1:])
+        one = drawn[0, 1:] if arms else drawn[0, 1:, 0]
+        with jax.enable_x64(True):
+            Q = np.asarray(from_past_shifts(one, level).budgets)
+        assert Q.shape == (1, arms or 1, d, d)
+        c = Q[0, 0, 0, 0] / second[0, 0, 0, 0]  # the same factor whatever the changes are
+        np.testing.assert_allclose(Q[0], c * second[0], rtol=1e-9)
+        size = np.einsum(
+            "rgc,rgc->rg", drawn[:, 0], np.linalg.solve(second, drawn[:, 0, ..., None])[..., 0]
+        )
+        inside = (size <= c).all(1)
+        error = 4 * np.sqrt(level * (1 - level) / count)
+        assert inside.mean() >= level - error
+        if arms is None:
+            assert inside.mean() <= level + error
+
+
 @pytest.mark.parametrize(
     ("make", "words"),
     [
@@ -224,6 +260,11 @@ def test_a_list_of_changes():
         (lambda: no_certificate(-1.0, 2, 2), "`cap`"),
         (lambda: from_change_manifest({"b": 1.0}, ["a"], dimension=1, cap=1.0), "'b'.*of a"),
         (lambda: from_change_manifest({"a": -1.0}, ["a"], dimension=1, cap=1.0), "changes, a"),
+        (lambda: from_past_shifts(np.ones(3)), "finite, .n, d. or"),
+        (lambda: from_past_shifts(np.full((3, 2), np.nan)), "finite"),
+        (lambda: from_past_shifts(np.eye(3)[:2]), "at least as many as features, 3, got 2"),
+        (lambda: from_past_shifts(np.ones((5, 2))), "span"),
+        (lambda: from_past_shifts(np.eye(2), 1.0), "`level`"),
         (lambda: certificate_of([np.eye(2), np.diag([1.0, -1.0])]), r"budgets\[1\]"),
         (lambda: of_blocks(euclidean(1.0, 5), 2), "2 times"),
         (lambda: of_blocks(no_certificate(1.0, 2, 2), 2), "2 times"),

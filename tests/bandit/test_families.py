@@ -8,6 +8,7 @@ import pytest
 from scipy import stats
 
 from lpo.bandit import Case, Settings, disjoint_family, simulate
+from lpo.bandit.command.contest import nothing_known
 from lpo.bandit.contenders import policy_named
 from lpo.bandit.families import shift_of
 from lpo.bandit.policy import Claim
@@ -152,6 +153,16 @@ def test_a_valid_certificate_costs_little(case):
     assert ellipsoidal <= 1.5 * min(linucb, regret["pooled"][:, -1].mean())
     if case is Case.ADVERSARIAL:
         assert ellipsoidal <= 1.1 * linucb
+
+
+def test_a_certificate_that_says_nothing_costs_little():
+    """Nothing but bounds on norms, of each block by itself: not LinUCB to the last arm."""
+    environment = disjoint_family(Case.ALIGNED)
+    environment = environment._replace(certificate=nothing_known(environment))
+    given = {"": policy_named("ellipsoidal", union_split=False)}
+    lost = np.asarray(simulate(environment, given, HORIZON, range(SEEDS))[""].regret, float).sum(1)
+    linucb = online()["linucb"][:, -1]
+    assert (lost != linucb).any() and lost.mean() <= 1.1 * linucb.mean()
 
 
 def test_the_audit_limits_what_a_false_certificate_costs():

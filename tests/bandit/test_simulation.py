@@ -18,6 +18,7 @@ from lpo.bandit import (
     simulate,
 )
 from lpo.bandit.policy import Claim, OfflineNoise
+from lpo.bandit.simulation import SEGMENT, segments_of
 from lpo.errors import InputError
 from tests.bandit.numpy_policy import play
 from tests.bandit.worlds import Worlds, of_seed, worlds
@@ -162,3 +163,14 @@ def test_what_cannot_be_played_is_refused(changes, words):
     policies = {"": (given["policy"], given["settings"])}
     with pytest.raises(InputError, match=words):
         simulate(ENVIRONMENT, policies, given["horizon"], given["seeds"])
+
+
+def test_segments_are_told_as_they_are_done():
+    """Of each policy, and nothing else changes."""
+    given = {name: (POLICIES[name], Settings()) for name in ("min_ucb", "online")}
+    told: list[int] = []
+    one = simulate(ENVIRONMENT, given, SEGMENT + 1, [0], advance=told.append)
+    assert told == [1] * 2 * segments_of(SEGMENT + 1) and segments_of(SEGMENT + 1) == 2
+    two = simulate(ENVIRONMENT, given, SEGMENT + 1, [0])
+    for name in given:
+        np.testing.assert_array_equal(one[name].regret, two[name].regret)

@@ -161,3 +161,23 @@ def test_an_interrupt_keeps_the_incumbent():
     outcome = stopped.value.outcome
     assert outcome.x is not None and feasible_point(given, outcome.x, 1e-6)
     assert outcome.bound is None or outcome.bound <= given.cost @ outcome.x + 1e-6
+
+
+def test_highs_reports_every_better_point_and_begins_with_the_start():
+    rng = np.random.default_rng(4)
+    matrix, weight = rng.integers(1, 30, (6, 40)), rng.integers(1, 20, 40)
+    given = program(-weight, matrix, np.full(6, -np.inf), matrix.sum(1) // 3, 0, 1)
+    given = given._replace(offset=100.0)
+    cold = solve_matrix(given, solver="highs", gap=0.0, threads=1)
+    values = [each.objective for each in cold.incumbents]
+    assert values == sorted(values, reverse=True) and len(values) > 1
+    assert values[-1] == pytest.approx(cold.objective)
+    times = [each.seconds for each in cold.incumbents]
+    assert times == sorted(times) and times[0] > 0.0 and times[-1] <= cold.seconds
+    assert cold.x is not None
+    warm = solve_matrix(given, solver="highs", gap=0.0, threads=1, start=cold.x)
+    assert warm.objective == pytest.approx(cold.objective)
+    assert [each.objective for each in warm.incumbents] == pytest.approx([cold.objective])
+    bad = solve_matrix(given, solver="highs", gap=0.0, threads=1, start=np.zeros(40))
+    assert bad.objective == pytest.approx(cold.objective)
+    assert bad.incumbents[0].objective == pytest.approx(100.0)

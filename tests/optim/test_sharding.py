@@ -12,6 +12,7 @@ import pytest
 
 from lpo.errors import InputError
 from lpo.optim import batch_sharding, data_mesh, unsharded
+from tests.quick import FLAGS
 
 
 @pytest.fixture(scope="module")
@@ -20,7 +21,7 @@ def found():
     done = subprocess.run(
         [sys.executable, "-m", "tests.optim.four_devices"],
         cwd=Path(__file__).parents[2],
-        env=os.environ | {"XLA_FLAGS": "--xla_force_host_platform_device_count=4"},
+        env=os.environ | {"XLA_FLAGS": f"{FLAGS} --xla_force_host_platform_device_count=4"},
         capture_output=True,
         text=True,
     )

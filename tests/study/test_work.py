@@ -8,6 +8,7 @@ import pytest
 from lpo import robust, workload
 from lpo.optim import Diverged, Training, seed_keys
 from lpo.runs import Checkpoints, RunFolder
+from lpo.runs.stages import Stages, TrainingFailed
 from lpo.study import work
 from lpo.study.cells import load
 from lpo.study.config import StudyConfig
@@ -18,7 +19,6 @@ from lpo.study.trainer import CellStages
 from lpo.train.config import MethodKind
 from lpo.train.problem import make_task
 from lpo.train.scoring import window_regret
-from lpo.train.stages import Stages, TrainingFailed
 
 
 def cell_of(tiny: StudyConfig, method: MethodKind, *changes):

@@ -13,9 +13,9 @@ import pytest
 
 from lpo.optim import Training, seed_keys
 from lpo.runs import Checkpoints, RunFolder, run_command
+from lpo.runs.stages import Stages
 from lpo.train.__main__ import job
 from lpo.train.config import TrainConfig, validate
-from lpo.train.stages import Stages
 from tests.conftest import TINY
 
 EXPERIMENT = "+experiment=dro_diffusion"

@@ -13,6 +13,7 @@ from jax.sharding import Mesh
 
 from lpo import diffusion, provision, robust, workload
 from lpo.optim import seed_keys
+from lpo.runs.stages import stage_key
 from lpo.train.config import (
     FOLLOWERS,
     IMAGINING,
@@ -36,7 +37,6 @@ from lpo.train.methods import (
     train_method,
     untrained_score,
 )
-from lpo.train.stages import stage_key
 from tests import quick
 
 SEEDS, EPOCHS, STEPS, RATE = 2, 2, 3, 1e-3

@@ -1,5 +1,6 @@
 """The cheapest allocation, exactly: branch and bound by Gurobi or HiGHS. docs/allocate.md."""
 
+from collections.abc import Callable
 from time import perf_counter
 from typing import NamedTuple
 
@@ -42,6 +43,10 @@ class Solved(NamedTuple):
     rows: int
 
 
+Start = Callable[[Instance], Allocation | None]
+"""An instance -> where its search begins, None for nowhere: yesterday's plan, a learned one."""
+
+
 class AllocationInterrupted(KeyboardInterrupt):
     """The user stopped the search; `solved` is what it had found."""
 
@@ -58,14 +63,15 @@ def solve_allocation(
     solver: str = "auto",
     time_limit_s: float | None = None,
     gap: float = 1e-4,
-    start: Allocation | None = None,
+    start: Allocation | Start | None = None,
     threads: int | None = None,
 ) -> Solved:
     """Return the cheapest allocation of an instance, within `gap`.
 
-    uncertainty: None for the instance's own budgets. start: an allocation to begin from. The rest
-    is as in `lpo.optim.solve_milp`. Raises InputError as that does, AllocationInterrupted with what
-    was found when the user stops it.
+    uncertainty: None for the instance's own budgets. start: an allocation to begin from, or what
+    makes one of the instance, within the time limit. A bad one costs time and nothing else. The
+    rest is as in `lpo.optim.solve_milp`. Raises InputError as that does, AllocationInterrupted with
+    what was found when the user stops it.
     """
     return solve_program(
         build(instance, options, uncertainty),
@@ -84,7 +90,7 @@ def solve_program(
     solver: str = "auto",
     time_limit_s: float | None = None,
     gap: float = 1e-4,
-    start: Allocation | None = None,
+    start: Allocation | Start | None = None,
     threads: int | None = None,
     explain: bool = True,
 ) -> Solved:
@@ -94,9 +100,10 @@ def solve_program(
     `solve_allocation`.
     """
     data = program.instance.data if data is None else data
-    begin = None if start is None else program.point(start, data)
-    cuts = [first_cuts(program, data, place) for place in ellipsoids(program)]
     clock, nodes = perf_counter(), 0
+    given = start(program.instance._replace(data=data)) if callable(start) else start
+    begin = None if given is None else program.point(given, data)
+    cuts = [first_cuts(program, data, place) for place in ellipsoids(program)]
     while True:
         matrix = program.matrix(data, cuts=cuts)
         left = None

@@ -1,16 +1,19 @@
 """The checks of a configuration that types cannot express."""
 
 import math
+from typing import Any
 
 from lpo.bandit.command.azure import azure_files
 from lpo.bandit.command.config import (
+    AnalysisKind,
     BanditConfig,
     ChangeKind,
     FamilyKind,
+    IntervalKind,
     RequestsKind,
     ridge_of,
 )
-from lpo.bandit.command.without_effect import refuse_without_effect
+from lpo.bandit.command.without_effect import given_keys, refuse_without_effect
 from lpo.bandit.contenders import NAMED
 from lpo.errors import InputError
 from lpo.runs import check
@@ -31,16 +34,18 @@ def validate(cfg: BanditConfig) -> None:
     check(cfg, "horizon", lambda horizon: 1 <= horizon < 2**31, "from 1 to 2^31 - 1")
     words = "rounds of at least 1, each once"
     check(cfg, "rounds", lambda at: len(set(at)) == len(at) and all(t >= 1 for t in at), words)
-    for key in ("noise", "norm"):
-        _positive(cfg, f"environment.{key}")
-    _positive(cfg, "regularisation")
+    if "rounds" in given_keys():
+        words = f"rounds up to the horizon, {cfg.horizon}"
+        check(cfg, "rounds", lambda at: all(t <= cfg.horizon for t in at), words)
+    cfg.rounds = [t for t in cfg.rounds if t <= cfg.horizon]
+    for key in ("environment.noise", "environment.norm", "regularisation", "width_scale"):
+        _positive(cfg, key)
     check(cfg, "environment.arms", lambda arms: 2 <= arms <= 1000, "from 2 to 1000")
     check(cfg, "environment.features", lambda features: 1 <= features <= 1000, "from 1 to 1000")
     check(cfg, "environment.rows", lambda rows: 0 <= rows <= 10**7, "from 0 to 10^7")
     check(cfg, "environment.available", lambda share: 0 < share <= 1, "in (0, 1]")
     check(cfg, "environment.most_delay", lambda delay: 0 <= delay <= 1000, "from 0 to 1000")
     check(cfg, "delta", lambda delta: 0 < delta < 1, "in (0, 1)")
-    check(cfg, "width_scale", lambda scale: 0 <= scale < math.inf, ">= 0 and finite")
     words = "numbers >= 0 and finite, each once"
     check(
         cfg,
@@ -54,6 +59,38 @@ def validate(cfg: BanditConfig) -> None:
     _check_policies(cfg)
     if product:
         _check_product(cfg)
+    if cfg.analysis.name is AnalysisKind.off_policy:
+        _check_log(cfg)
+
+
+def _check_log(cfg: BanditConfig) -> None:
+    check(cfg, "log.level", lambda level: 0 < level < 1, "in (0, 1)")
+    check(cfg, "log.draws", lambda draws: draws >= 1, ">= 1")
+    check(cfg, "log.clip", lambda clip: clip > 0, "> 0")
+    check(cfg, "log.switch", lambda switch: switch >= 0, ">= 0")
+    check(cfg, "log.folds", lambda folds: folds >= 2, ">= 2")
+    check(cfg, "log.temperature", lambda at: at is None or at > 0, "null or > 0")
+    for key in ("unchanged", "cap"):
+        check(cfg, f"log.{key}", lambda number: 0 <= number < math.inf, ">= 0 and finite")
+    check(cfg, "log.changes", _are_budgets, "null, or by action null or a number >= 0")
+    if cfg.log.interval is IntervalKind.empirical_bernstein:
+        for key in ("reward_low", "reward_high"):
+            words = "a finite number (with log.interval=empirical_bernstein)"
+            check(cfg, f"log.{key}", lambda end: end is not None and math.isfinite(end), words)
+        low = cfg.log.reward_low or 0.0
+        check(cfg, "log.reward_high", lambda high: high > low, f"above log.reward_low, {low:g}")
+        check(cfg, "log.weight_high", lambda most: most is None or most >= 1, "null or >= 1")
+    check(cfg, "log.path", lambda path: path is not None, "a .csv, .csv.gz or .parquet file")
+
+
+def _are_budgets(changes: Any) -> bool:
+    if changes is None:
+        return True
+    return isinstance(changes, dict) and all(
+        budget is None
+        or (isinstance(budget, int | float) and budget is not True and 0 <= budget < math.inf)
+        for budget in changes.values()
+    )
 
 
 def _check_product(cfg: BanditConfig) -> None:

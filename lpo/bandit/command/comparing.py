@@ -63,7 +63,9 @@ def findings_of(cfg: BanditConfig, contest: Contest) -> Findings:
                 f"more_high: regret less that of {contest.ours}, seed by seed, and its 95 % "
                 f"t-interval. to_online, to_best: over {contest.online}, and over the lower one "
                 f"of {contest.online} and pooled. used_offline: "
-                "share of rounds whose arm had the smaller width from pooled data.",
+                "share of rounds whose arm had the smaller width from pooled data. "
+                "effective_dimension, remaining_dimension: how many directions the rounds taught "
+                "beyond log and prior, by log determinants and by a trace.",
                 policies,
             ),
             "rounds": ResultTable(
@@ -75,11 +77,11 @@ def findings_of(cfg: BanditConfig, contest: Contest) -> Findings:
                 "may not be wrong in. log_least, log_most: eigenvalues of the log's gram.",
                 certificates,
             ),
-            "regret": ResultTable("Regret of each seed", "Cumulative.", regret),
         },
         pictures=pictures,
         shown=[("regret at the horizon", shown)],
         notes=_notes(contest, policies),
+        files={"regret": regret},
     )
 
 

@@ -80,6 +80,7 @@ class LogConfig:
     temperature: float | None = None
     reward_low: float | None = None
     reward_high: float | None = None
+    weight_high: float | None = None
     changes: Any = None
     unchanged: float = 0.01
     cap: float = 2.0

@@ -12,8 +12,9 @@ from lpo.bandit.contenders import ELLIPSOIDAL, ONLINE, policy_named
 from lpo.bandit.environment import Environment, constant
 from lpo.bandit.families import Case, disjoint_family
 from lpo.bandit.policy import Claim, Policy, Settings
-from lpo.bandit.simulation import Played, simulate
+from lpo.bandit.simulation import Played, segments_of, simulate
 from lpo.bandit.spherical import spherical_family
+from lpo.runs import progress
 
 ONLINES = (ONLINE, f"{ONLINE}_blocks")
 OURS = (ELLIPSOIDAL, f"{ELLIPSOIDAL}_blocks")
@@ -35,17 +36,22 @@ class Contest(NamedTuple):
 
 def contest_of(cfg: BanditConfig, **changes: Any) -> Contest:
     """Play all policies of a configuration on its instances; `changes`: of the environment."""
-    return contest_in(cfg, environment_of(cfg, **changes))
+    words = [f"{name} {value}".replace("_", " ") for name, value in changes.items()]
+    return contest_in(cfg, environment_of(cfg, **changes), ", ".join(words) or "playing")
 
 
-def contest_in(cfg: BanditConfig, environment: Environment) -> Contest:
-    """Play all policies of a configuration in an environment that `environment_of` made of it."""
+def contest_in(cfg: BanditConfig, environment: Environment, label: str = "playing") -> Contest:
+    """Play all policies of a configuration in an environment that `environment_of` made of it, with
+    a progress bar over policies and rounds."""
     policies, seeds = policies_of(cfg), cfg.seed + np.arange(cfg.seeds)
-    played = simulate(environment, policies, cfg.horizon, seeds.tolist(), x64=cfg.x64)
-    keys = jax.vmap(jax.random.key)(np.asarray(seeds, np.uint32))
-    draw = jax.jit(jax.vmap(lambda key: environment.draw(jax.random.split(key, 3)[0])))
+    with progress(len(policies) * segments_of(cfg.horizon), label, "segment") as advance:
+        played = simulate(environment, policies, cfg.horizon, seeds.tolist(), cfg.x64, advance)
+    with jax.enable_x64(cfg.x64):  # other numbers are drawn in double precision
+        keys = jax.vmap(jax.random.key)(np.asarray(seeds, np.uint32))
+        draw = jax.jit(jax.vmap(lambda key: environment.draw(jax.random.split(key, 3)[0])))
+        instances = jax.device_get(draw(keys))
     online, ours = leading(cfg, ONLINES), leading(cfg, OURS)
-    return Contest(environment, policies, played, seeds, draw(keys), online, ours)
+    return Contest(environment, policies, played, seeds, instances, online, ours)
 
 
 def environment_of(cfg: BanditConfig, **changes: Any) -> Environment:

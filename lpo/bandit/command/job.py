@@ -55,7 +55,9 @@ def _task(cfg: BanditConfig, folder: RunFolder) -> tuple[str, Callable[[], Findi
         routing = routing_of(cfg)
         folder.record(data=routing.sources)
         if routing.product.rows > 0:
-            folder.write_text(LOG, log_table(routing.product, cfg.seed).to_csv(index=False))
+            folder.write_text(
+                LOG, log_table(routing.product, cfg.seed, cfg.x64).to_csv(index=False)
+            )
         return cfg.product.change.name.replace("_", " "), partial(route, cfg, routing)
     title = cfg.environment.case.name.replace("_", " ")
     spherical = family is FamilyKind.spherical

@@ -1,12 +1,14 @@
 """Tables of what policies did: regret over rounds, means over seeds, what logs were worth."""
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 
-from lpo.bandit.alignment import alignment, effective_dimension
+from lpo.bandit.alignment import alignment, effective_dimension, remaining_dimension
 from lpo.bandit.command.contest import Contest
 from lpo.bandit.contenders import POOLED
+from lpo.bandit.offline import Offline
 from lpo.bandit.policy import Policy, Pooling, Rule
 from lpo.bandit.simulation import Played
 from lpo.runs.statistics import mean_interval
@@ -18,8 +20,8 @@ POINTS = 60
 def rounds_of(horizon: int, asked: list[int]) -> np.ndarray:
     """Rounds of which regret is written: evenly spread, those asked for, and the last."""
     spread = np.linspace(horizon / POINTS, horizon, POINTS).round().astype(int)
-    every = np.concatenate([spread, [t for t in asked if t <= horizon], [horizon]])
-    return np.unique(every[every >= 1])
+    every = np.concatenate([spread, np.array([*asked, horizon], int)])
+    return np.unique(every[(every >= 1) & (every <= horizon)])
 
 
 def regret_table(contest: Contest, rounds: np.ndarray) -> pd.DataFrame:
@@ -44,15 +46,16 @@ def cumulative(played: Played) -> np.ndarray:
 
 
 def mean_table(regret: pd.DataFrame) -> pd.DataFrame:
-    """Means over seeds with 95 % t-intervals: policy, round, regret, low, high."""
+    """Means over seeds with 95 % t-intervals, NaN of one: policy, round, regret, low, high."""
     means = mean_interval(regret, ["policy", "round"], "regret")
+    half = means["half"].where(means["n"] > 1)
     return pd.DataFrame(
         {
             "policy": means["policy"],
             "round": means["round"],
             "regret": means["mean"],
-            "low": means["mean"] - means["half"],
-            "high": means["mean"] + means["half"],
+            "low": means["mean"] - half,
+            "high": means["mean"] + half,
         }
     )
 
@@ -64,7 +67,8 @@ def policy_table(contest: Contest) -> pd.DataFrame:
     more_high: regret less that of ours, seed by seed, and its 95 % t-interval. to_online, to_best:
     mean regret over that of LinUCB, and over the lower one of LinUCB and pooled.
     used_offline: share of rounds whose arm had the smaller width from pooled data.
-    effective_dimension: mean over seeds. guarantee: whether theory bounds the regret.
+    effective_dimension, remaining_dimension: means over seeds (`lpo.bandit.alignment`).
+    guarantee: whether theory bounds the regret.
     """
     rows = []
     final = {name: cumulative(played)[:, -1] for name, played in contest.played.items()}
@@ -92,7 +96,7 @@ def policy_table(contest: Contest) -> pd.DataFrame:
                 "to_online": regret.mean() / online,
                 "to_best": regret.mean() / best,
                 "used_offline": float(np.asarray(played.used_offline).mean()),
-                "effective_dimension": _effective_dimension(contest, name),
+                **_dimensions(contest, name),
                 "guarantee": guarantee(policy, settings.width_scale),
             }
         )
@@ -100,7 +104,9 @@ def policy_table(contest: Contest) -> pd.DataFrame:
 
 
 def half_interval(numbers: np.ndarray) -> float:
-    """Return half the length of the 95 % t-interval of a mean."""
+    """Return half the length of the 95 % t-interval of a mean, NaN of one number."""
+    if len(numbers) < 2:
+        return float("nan")
     table = pd.DataFrame({"of": "", "number": numbers})
     return float(mean_interval(table, ["of"], "number")["half"].iloc[0])
 
@@ -147,13 +153,22 @@ def use_table(contest: Contest, rounds: np.ndarray) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True) if parts else empty
 
 
-def _effective_dimension(contest: Contest, name: str) -> float:
+def _dimensions(contest: Contest, name: str) -> dict[str, float]:
+    """Of a policy that learns from sums over all its rounds; NaN of others."""
     environment, played = contest.environment, contest.played[name]
     policy = contest.policies[name][0]
     if policy.rule in (Rule.STAGED, Rule.UNIFORM, Rule.OFFLINE_GREEDY) or policy.forgets:
-        return float("nan")
-    side = played.state.online if policy.rule in (Rule.ONLINE, Rule.THOMPSON) else None
-    growth = np.asarray((side or played.state.pooled).growth).sum(-1).mean()
+        return dict.fromkeys(("effective_dimension", "remaining_dimension"), float("nan"))
+    alone, state = policy.rule in (Rule.ONLINE, Rule.THOMPSON), played.state
+    growth = np.asarray((state.online if alone else state.pooled).growth).sum(-1).mean()
     dimension = environment.blocks * environment.dimension
     lam = environment.assumptions.regularisation
-    return float(effective_dimension(growth, played.regret.shape[1], dimension, lam))
+    with jax.enable_x64(True):
+        gram, log = (np.asarray(each, np.float64) for each in (state.gram, state.evidence.gram))
+        offline = Offline(jnp.asarray(0.0 * log if alone else log), jnp.zeros(()), jnp.zeros(()))
+        remaining = remaining_dimension(jnp.asarray(gram), offline, lam)
+    rounds = played.regret.shape[1]
+    return {
+        "effective_dimension": float(effective_dimension(growth, rounds, dimension, lam)),
+        "remaining_dimension": float(remaining) / len(gram),
+    }

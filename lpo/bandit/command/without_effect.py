@@ -1,6 +1,7 @@
 """Settings of the command line that the others leave without effect."""
 
 from collections.abc import Callable, Mapping
+from enum import Enum
 from typing import Any, NamedTuple
 
 from hydra.core.hydra_config import HydraConfig
@@ -12,8 +13,10 @@ from lpo.bandit.command.config import (
     BanditConfig,
     ChangeKind,
     FamilyKind,
+    IntervalKind,
     RequestsKind,
 )
+from lpo.bandit.contenders import CLAIMING
 from lpo.errors import InputError
 from lpo.runs.experiments import find_conf
 
@@ -50,12 +53,32 @@ _FILES = _Needs(
     lambda cfg: cfg.product.requests is RequestsKind.files,
     "product.requests=files",
 )
+_BOOTSTRAP = _Needs(
+    "log.interval", lambda cfg: cfg.log.interval is IntervalKind.bootstrap, "log.interval=bootstrap"
+)
+_BERNSTEIN = _Needs(
+    "log.interval",
+    lambda cfg: cfg.log.interval is IntervalKind.empirical_bernstein,
+    "log.interval=empirical_bernstein",
+)
+_CHANGES = _Needs(
+    "log.changes", lambda cfg: cfg.log.changes is not None, "log.changes={action: budget}"
+)
 _LOG = _Needs("analysis.name", _off_policy, "+experiment=off_policy")
 _PLAYED = _Needs("analysis.name", lambda cfg: not _off_policy(cfg), "any experiment but off_policy")
 
 
 def _not(name: AnalysisKind, instead: str) -> _Needs:
     return _Needs("analysis.name", lambda cfg: cfg.analysis.name is not name, instead)
+
+
+def _plays(*names: str) -> _Needs:
+    """One of these policies; what is no list is refused later."""
+
+    def good(cfg: BanditConfig) -> bool:
+        return not isinstance(cfg.policies, list) or any(name in cfg.policies for name in names)
+
+    return _Needs("policies", good, f"policies that have {' or '.join(names)}")
 
 
 _ROWS = _not(AnalysisKind.horizons, "other experiments (here analysis.values has the rows)")
@@ -65,16 +88,17 @@ _OF_PLAY = (
     "policies",
     "width_scales",
     "width_scale",
-    "posterior_scale",
     "discount",
     "delta",
     "union_split",
-    "claim",
     "certificate",
     "x64",
 )
 NEEDS: Mapping[str, tuple[_Needs, ...]] = {
     "log": (_LOG,),
+    "log.draws": (_LOG, _BOOTSTRAP),
+    **{f"log.{key}": (_LOG, _CHANGES) for key in ("unchanged", "cap")},
+    **{f"log.{key}": (_LOG, _BERNSTEIN) for key in ("reward_low", "reward_high", "weight_high")},
     "product": (_PLAYED, _PRODUCT),
     **{f"product.{key}": (_PLAYED, _PRODUCT, _CHANGED) for key in ("what", "size", "known")},
     **{f"product.{key}": (_PLAYED, _PRODUCT, _FILES) for key in ("conversation", "code")},
@@ -99,6 +123,8 @@ NEEDS: Mapping[str, tuple[_Needs, ...]] = {
         ),
     ),
     **dict.fromkeys(_OF_PLAY, (_PLAYED,)),
+    "posterior_scale": (_PLAYED, _plays("lints")),
+    "claim": (_PLAYED, _plays(*CLAIMING)),
 }
 """By key, or by the section that a key is in: what has to hold for an effect."""
 
@@ -111,8 +137,7 @@ def refuse_without_effect(cfg: BanditConfig) -> None:
     """
     if not HydraConfig.initialized():
         return
-    given = HydraConfig.get()
-    keys = [each.partition("=")[0].lstrip("+~") for each in given.overrides.task]
+    given, keys = HydraConfig.get(), given_keys()
     sweep = given.mode is RunMode.MULTIRUN
     experiment = given.runtime.choices.get("experiment")
     for key in keys:
@@ -120,6 +145,13 @@ def refuse_without_effect(cfg: BanditConfig) -> None:
     if "environment.family" in keys and isinstance(experiment, str) and not sweep:
         for key in _keys_of(experiment):
             _refuse(cfg, key, [], f" by experiment {experiment}")
+
+
+def given_keys() -> list[str]:
+    """Return the keys of the command line; none outside a command."""
+    if not HydraConfig.initialized():
+        return []
+    return [each.partition("=")[0].lstrip("+~") for each in HydraConfig.get().overrides.task]
 
 
 def _refuse(cfg: BanditConfig, key: str, swept: list[str], by: str = "") -> None:
@@ -141,4 +173,4 @@ def _keys_of(experiment: str) -> list[str]:
 def _shown(cfg: Any, key: str) -> str:
     for name in key.split("."):
         cfg = getattr(cfg, name)
-    return "null" if cfg is None else cfg.name
+    return "null" if cfg is None else str(cfg.name if isinstance(cfg, Enum) else cfg)

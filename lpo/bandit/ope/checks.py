@@ -63,13 +63,14 @@ def check_ranges(ranges: Ranges | None, log: Log, weights: Mapping[str, np.ndarr
     bad = np.flatnonzero((log.rewards < low) | (log.rewards > high))
     if len(bad):
         raise InputError(
-            f"`rewards[{bad[0]}]`: `ranges` say {low:g} to {high:g}, got {log.rewards[bad[0]]:g}."
+            f"`ranges`: {low:g} to {high:g} given, but the reward of row {bad[0]} is "
+            f"{log.rewards[bad[0]]:g}."
         )
     for name, each in weights.items():
         bad = np.flatnonzero(each > most * (1.0 + 1e-9))
         if len(bad):
             raise InputError(
-                f"policy `{name}`, row {bad[0]}: `ranges` say a weight of at most {most:g}, "
-                f"got {each[bad[0]]:g}."
+                f"policy `{name}`, row {bad[0]}: `ranges.weight` must be at least its weight, "
+                f"{each[bad[0]]:g}, got {most:g}."
             )
     return ranges

@@ -8,6 +8,7 @@ from lpo.bandit.ope.log import Log
 
 _LEAST_SHARE = 0.01  # of the rows: below it an effective sample size is too small
 _ERRORS = 4.0  # standard errors by which a mean weight may be off
+_DECIMALS = range(2, 13)  # to which propensities may have been rounded
 
 
 def notes_of(
@@ -62,7 +63,8 @@ def _of_policy(log: Log, table: np.ndarray, weights: np.ndarray, size: float) ->
             f"the effective sample size is {size:.3g}, below 1 % of {n} rows: a few rows decide."
         )
     mean, error = weights.mean(), weights.std(ddof=1) / np.sqrt(n)
-    if abs(mean - 1.0) > _ERRORS * error + 1e-6:
+    rounded = rounding_of(log.propensities) * (weights / log.propensities).mean()
+    if abs(mean - 1.0) > _ERRORS * error + rounded + 1e-6:
         notes.append(
             f"the mean weight is {mean:.3g} with a standard error of {error:.2g} and should be 1: "
             "the log lacks actions of this policy, or propensities are wrong."
@@ -78,6 +80,15 @@ def _of_policy(log: Log, table: np.ndarray, weights: np.ndarray, size: float) ->
         names = ", ".join(name for name, out in zip(log.action_names, never, strict=True) if out)
         notes.append(f"with probability {share:.3g} it takes actions of no row: {names}.")
     return notes
+
+
+def rounding_of(propensities: np.ndarray) -> float:
+    """Return by how much propensities can differ from what they were before they were rounded, half
+    a unit of their last decimal; 0 where that is none of the first 12."""
+    for decimals in _DECIMALS:
+        if np.allclose(np.round(propensities, decimals), propensities, rtol=0.0, atol=1e-14):
+            return 0.5 * 10.0**-decimals
+    return 0.0
 
 
 def uncovered(log: Log, table: np.ndarray) -> float:

@@ -23,6 +23,8 @@ def predicted_rewards(
     number from 2 to n and `regularisation` above 0, finite and large enough for a Cholesky factor.
     """
     n = len(log.rewards)
+    if n < 2:
+        raise InputError("`log` must have at least 2 rows for a model of the rewards, got 1.")
     if folds != int(folds) or not 2 <= folds <= n:
         raise InputError(f"`folds` must be a whole number of 2 to {n}, the rows; got {folds}.")
     if not 0.0 < regularisation < np.inf:

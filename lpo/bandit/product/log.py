@@ -67,17 +67,19 @@ def draw_log(product: Product, tables: Tables, key: jax.Array) -> tuple[Terms, T
     return before, after, Logged(row, arm, reward, propensity)
 
 
-def log_table(product: Product, seed: int = 0) -> pd.DataFrame:
+def log_table(product: Product, seed: int = 0, x64: bool = False) -> pd.DataFrame:
     """Return the log that `simulate` gives a policy for a seed, one row a decision: the columns of
     `CONTEXT`, `action` (name of an arm), `reward` and `propensity`, as lpo.bandit.ope reads them.
+    x64: as of `simulate`, which draws other numbers in double precision.
 
     Raises InputError on a seed that is negative or 2^32 and more.
     """
     if not 0 <= seed < 2**32:
         raise InputError(f"`seed` must be a whole number from 0 to 2^32 - 1, got {seed}.")
-    key = jax.random.split(jax.random.key(seed), 3)[0]  # as `simulate` splits it
     tables = tables_of(product)
-    logged = jax.jit(lambda key: draw_log(product, tables, key)[2])(key)
+    with jax.enable_x64(x64):
+        key = jax.random.split(jax.random.key(seed), 3)[0]  # as `simulate` splits it
+        logged = jax.jit(lambda key: draw_log(product, tables, key)[2])(key)
     row, arm = np.asarray(logged.row), np.asarray(logged.arm)
     table = pd.DataFrame(product.periods.log.values[row], columns=list(CONTEXT))
     return table.assign(

@@ -85,7 +85,8 @@ def make_product(
 
     **Other arguments:** as the fields of `Product`; `regularisation`, `delta`: of the assumptions.
     Their noise is the greatest standard deviation of an arm's rewards about what the context
-    predicts; their bounds on norms are the nominal rewards' and a tenth, and the greatest budget.
+    predicts; their bounds on norms are the nominal rewards' and a tenth, and the greatest budget,
+    also where the manifest does not say it.
 
     **Raises:** InputError on numbers out of range, and where no arm always has room.
     """
@@ -113,7 +114,8 @@ def make_product(
     theta = -money - wait
     theta[:, :2] += np.array([each.quality for each in deployments]) * scales[:2]
     manifest = manifest_of(changed, deployments, scales, money, wait)
-    budgets = [each or 0.0 for each in manifest.values()]
+    of_sizes = manifest_of(changed._replace(known=True), deployments, scales, money, wait)
+    budgets = [each or 0.0 for each in of_sizes.values()]
     norm = _MARGIN * np.linalg.norm(theta, axis=-1) + max([unchanged, *budgets])
     certificate = certificate_of_manifest(
         manifest, [each.name for each in deployments], 2.0 * float(norm.max()), unchanged

@@ -3,6 +3,7 @@
 What is added to the program, and why it is allowed: docs/milp.md.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import cvxpy as cp
@@ -38,6 +39,10 @@ class ExactPlan(NamedTuple):
     notes: tuple[str, ...]
 
 
+Start = Callable[[Fleet, np.ndarray], np.ndarray | None]
+"""(fleet, demand [H] tokens) -> whole replicas [H, K] to begin from, None for nowhere."""
+
+
 def tightening(program: FleetProgram, fleet: Fleet, demand: np.ndarray) -> list[cp.Constraint]:
     """Return constraints that some cheapest whole fleet satisfies, to be added to `program`.
 
@@ -58,7 +63,7 @@ def exact_plan(
     fleet: Fleet,
     demand: np.ndarray,
     *,
-    start: np.ndarray | None = None,
+    start: np.ndarray | Start | None = None,
     solver: str = "auto",
     time_limit_s: float | None = None,
     gap: float = 1e-3,
@@ -66,9 +71,10 @@ def exact_plan(
 ) -> ExactPlan:
     """Return whole replicas that serve `demand` [H] tokens at least cost.
 
-    fleet: of one service. start: [H, K] whole replicas to begin from, None for the rounded
-    relaxation; the better of the search's and the start's fleets is returned. solver,
-    time_limit_s, gap, threads: as in `solve_milp`.
+    fleet: of one service. start: [H, K] whole replicas to begin from, or what makes them of the
+    fleet and the demand, such as a learned plan; None for the rounded relaxation. The better
+    of the search's and the start's fleets is returned. solver, time_limit_s, gap, threads: as in
+    `solve_milp`.
 
     The problem is solved in the units of `normalise`, with `tightening`.
     Raises InputError on wrong shapes, a demand that is negative or not finite, several services,
@@ -82,6 +88,7 @@ def exact_plan(
         raise InputError(f"`demand` must be [H], got shape {wanted.shape}.")
     scaled, units = normalise(checked)
     tokens = wanted / units.tokens
+    start = start(checked, wanted) if callable(start) else start
     program = fleet_program(scaled, len(wanted), integer=True)
     set_values(program, scaled, tokens)
     if start is None:

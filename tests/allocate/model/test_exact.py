@@ -295,3 +295,26 @@ def test_a_time_limit_returns_what_is_known():
     assert solved.status in ("feasible", "optimal")
     assert solved.objective <= first.objective + 1e-6
     assert solved.bound is None or solved.bound <= 341.0659 + 1e-3
+
+
+def test_a_start_may_be_made_of_the_instance():
+    instance = scaled(generate("robust", 3, size=(4, 3, 4)), demand=1.1)
+    program, asked = build(instance), []
+    cold = solve_program(program, solver="highs", gap=0.0, threads=1)
+    dearer = scaled(instance, price=1.3).data
+
+    def stub(given):
+        asked.append(given)
+        return cold.allocation
+
+    warm = solve_program(program, dearer, solver="highs", gap=0.0, threads=1, start=stub)
+    again = solve_program(program, dearer, solver="highs", gap=0.0, threads=1)
+    assert asked[0].name == instance.name and asked[0].data is dearer
+    assert warm.objective == pytest.approx(again.objective, rel=1e-6)
+    nothing = solve_allocation(instance, solver="highs", gap=0.0, threads=1, start=lambda _: None)
+    assert nothing.objective == pytest.approx(cold.objective, rel=1e-6) and not nothing.notes
+    replicas = np.ones_like(cold.allocation.replicas)  # of every pair at every degree at once
+    bad = cold.allocation._replace(replicas=replicas)
+    found = solve_allocation(instance, solver="highs", gap=0.0, threads=1, start=lambda _: bad)
+    assert found.objective == pytest.approx(cold.objective, rel=1e-6)
+    assert any("start is not used" in note for note in found.notes)

@@ -115,8 +115,8 @@ def test_empirical_bernstein_is_for_weighted_rewards_of_known_bounds(log, polici
     assert any("no empirical Bernstein interval" in note for note in found.notes)
     for ranges, message in (
         (None, "needs `ranges`"),
-        (Ranges(0.0, 3.0, 5.0), "`ranges` say 0 to 3, got -"),
-        (Ranges(-3.0, 3.0, 4.0), "policy `best`, row "),
+        (Ranges(0.0, 3.0, 5.0), "`ranges`: 0 to 3 given, but the reward of row "),
+        (Ranges(-3.0, 3.0, 4.0), "`ranges.weight` must be at least its weight, 5, got 4"),
         (Ranges(1.0, 0.0), "low < high"),
         (Ranges(0.0, 1.0, 0.5), "`ranges.weight` must be at least 1"),
     ):
@@ -140,6 +140,13 @@ def test_notes_warn_of_logs_that_cannot_tell(log):
 
 def notes_on(log):
     return evaluate(log, {"u": uniform(log)}, ["ips"]).notes
+
+
+def test_rounded_propensities_are_not_wrong_ones(log):
+    """1 / 3 as .3333 or .33: all weights are 1.0001, or 1.01, with a standard error of 0."""
+    for written, said in ((0.3333, False), (0.33, False), (0.34, True), (0.3433, True)):
+        notes = notes_on(log._replace(propensities=np.full(N, written)))
+        assert any("the mean weight is" in note for note in notes) == said
 
 
 def test_notes_find_wrong_propensities_and_missing_support(log):
@@ -178,6 +185,7 @@ def test_a_deterministic_log_is_refused_but_for_its_own_policy_and_the_model(log
         ({"switch": -1.0}, "`switch` must be at least 0, got -1.0."),
         ({"folds": 1}, "`folds` must be a whole number of 2 to 300"),
         ({"budgets": np.ones((1, 1, 2, 2))}, "`budgets` must be [parts, 3, 2, 2]"),
+        ({"folds": 301}, "`folds` must be a whole number of 2 to 300"),
         ({"log": make_log([[1.0]], [0], [1.0], [1.0])}, "must have at least 2 rows, got 1."),
     ],
 )

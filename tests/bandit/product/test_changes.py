@@ -11,6 +11,7 @@ from lpo.bandit.contenders import policy_named
 from lpo.bandit.product import Kind, bias_of, certificate_of_manifest, environment_of
 from lpo.bandit.product.changes import affected, drawn, entry
 from lpo.bandit.product.features import FEATURES
+from lpo.bandit.product.linear import linear_fit
 from tests import quick
 from tests.bandit.product.routing import outside, product
 
@@ -62,6 +63,22 @@ def test_an_unknown_size_is_the_bound_on_norms():
     for j in wait:
         part = given.budgets[1:, :, j, j].max(0)
         np.testing.assert_allclose(part, np.where(hit, cap**2, 0.0), rtol=1e-5)
+
+
+@pytest.mark.parametrize("kind", [kind for kind in Kind if kind is not Kind.NONE])
+def test_bounds_on_norms_cover_a_size_that_is_not_said(kind):
+    """Whatever the change, the parameters of now are within them."""
+    told, silent = (product(change=kind, size=1.0, known=known) for known in (True, False))
+    assert silent.assumptions == told.assumptions
+    draw = quick.jit(jax.vmap(lambda key: drawn(silent.change, silent.deployments, 0.0, key)))
+    every = jax.tree.map(np.asarray, draw(jax.random.split(jax.random.key(0), 30)))
+    most = silent.assumptions.block_bound
+    assert most > product().assumptions.block_bound
+    for run in range(30):
+        before, after = jax.tree.map(lambda leaf, run=run: leaf[run], every)
+        assert outside(silent.budgets, bias_of(silent, before, after)).max() <= 0.0
+        for terms in (before, after):
+            assert np.linalg.norm(linear_fit(silent, terms).theta, axis=-1).max() <= most
 
 
 def test_budgets_of_a_manifest():

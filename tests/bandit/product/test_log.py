@@ -77,12 +77,13 @@ def test_rewards_of_the_log():
     np.testing.assert_array_equal(before.rent, 1.0)
 
 
-def test_the_table_is_the_log_that_policies_get():
+@pytest.mark.parametrize("x64", [False, True])
+def test_the_table_is_the_log_that_policies_get(x64):
     given = product()
-    table = log_table(given, 3)
+    table = log_table(given, 3, x64)
     assert list(table) == [*CONTEXT, "action", "reward", "propensity"] and len(table) == 1500
     played = simulate(
-        environment_of(given), {"e": policy_named("ellipsoidal_blocks")}, 1, [1, 2, 3]
+        environment_of(given), {"e": policy_named("ellipsoidal_blocks")}, 1, [1, 2, 3], x64
     )
     x = features_of(given.economics, given.scales, table[list(CONTEXT)].to_numpy())
     for a, name in enumerate(given.arms):

@@ -135,6 +135,24 @@ def test_a_start_is_kept_when_nothing_better_is_found():
     assert over.objective == pytest.approx(best.objective, rel=1e-9)
 
 
+def test_a_start_may_be_made_of_fleet_and_demand():
+    rng = np.random.default_rng(5)
+    fleet, demand = random_fleet(rng, 3), rng.uniform(0, 40, 4)
+    best = exact_plan(fleet, demand, solver="highs", gap=0.0)
+    asked = []
+
+    def stub(given, tokens):
+        asked.append((given, tokens))
+        return best.n
+
+    warm = exact_plan(fleet, demand, start=stub, solver="highs", gap=0.0)
+    assert warm.objective == pytest.approx(best.objective, rel=1e-12)
+    np.testing.assert_array_equal(asked[0][1], demand)
+    np.testing.assert_array_equal(asked[0][0].price, fleet.price)
+    nothing = exact_plan(fleet, demand, start=lambda *_: None, solver="highs", gap=0.0)
+    assert nothing.objective == pytest.approx(best.objective, rel=1e-9)
+
+
 def test_silence_needs_no_fleet():
     fleet = make_fleet([10.0, 5.0], 1.0, 0.01, 5.0, 2.0)
     plan = exact_plan(fleet, np.zeros(3), solver="highs")

@@ -1,12 +1,13 @@
 """What other policies would have earned, from a log file: `+experiment=off_policy log.path=...`."""
 
+import re
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from lpo.bandit.certificate import from_change_manifest
-from lpo.bandit.command.config import BanditConfig, ridge_of
+from lpo.bandit.command.config import BanditConfig, IntervalKind, ridge_of
 from lpo.bandit.ope import (
     Evaluation,
     Interval,
@@ -22,29 +23,49 @@ from lpo.bandit.ope import (
 )
 from lpo.bandit.ope.readers import read_log
 from lpo.errors import InputError
-from lpo.runs import Findings, ResultTable
+from lpo.runs import Findings, ResultTable, check
 from lpo.runs.pictures import bar_picture
 
-_BEST = "dr"
-"""Whose values the result and the picture say."""
+_KEYS = {
+    "ranges": "log.reward_low, log.reward_high",
+    "ranges.weight": "log.weight_high",
+    **{name: f"log.{name}" for name in ("level", "draws", "clip", "switch", "temperature")},
+}
+"""By what the library calls it, what a message of the command does."""
 
 
 def find(cfg: BanditConfig) -> Findings:
     """Value policies by every estimator from a log, and say which one would have earned most.
 
-    Raises InputError as `read_log` and `evaluate` do, and on changes of unknown actions.
+    Raises InputError as `read_log` and `evaluate` do, in the words of the configuration, and on
+    changes of unknown actions.
     """
+    try:
+        return _find(cfg, _log_of(cfg))
+    except InputError as error:
+        line = re.sub(r"`([\w.]+)`", lambda name: _KEYS.get(name[1], name[0]), str(error))
+        raise InputError(line) from error
+
+
+def _log_of(cfg: BanditConfig) -> Log:
     given = cfg.log
-    if given.path is None:
-        raise InputError("log.path: null given; allowed: a .csv, .csv.gz or .parquet file")
     log = read_log(
-        given.path,
+        str(given.path),
         context=given.context,
         action=given.action,
         reward=given.reward,
         propensity=given.propensity,
         actions=given.actions,
     )
+    n = len(log.rewards)
+    if n < 2:
+        raise InputError(f"{given.path}: must have at least 2 rows, has 1.")
+    check(cfg, "log.folds", lambda folds: folds <= n, f"from 2 to {n}, the rows of the log")
+    return log
+
+
+def _find(cfg: BanditConfig, log: Log) -> Findings:
+    given = cfg.log
     found = evaluate(
         log,
         targets_of(cfg, log),
@@ -63,13 +84,15 @@ def find(cfg: BanditConfig) -> Findings:
     widened = given.changes is not None
     if not widened:
         table = table.drop(columns=["shift", "low_new", "high_new"])
-    best = table.loc[table["estimator"] == _BEST]
+    by = _leading(cfg)
+    best = table.loc[table["estimator"] == by]
     first = best.loc[best["value"].idxmax()]
     return Findings(
         result=(
-            f"{len(log.rewards)} decisions, mean reward {found.mean_reward:.4g}; by {_BEST} the "
+            f"{len(log.rewards)} decisions, mean reward {found.mean_reward:.4g}; by {by} the "
             f"most is {first['policy']} with {first['value']:.4g} "
             f"({first['low']:.4g} to {first['high']:.4g}), in rewards as they were logged"
+            f"{_of_now(first) if widened else ''}"
         ),
         metrics={
             "mean_reward": found.mean_reward,
@@ -89,8 +112,8 @@ def find(cfg: BanditConfig) -> Findings:
                 table,
             )
         },
-        pictures={"values": _picture(best, found)},
-        shown=[(f"values by {_BEST}", best.drop(columns=["estimator"]))],
+        pictures={"values": _picture(by, best, found)},
+        shown=[(f"values by {by}", best.drop(columns=["estimator"]))],
         notes=list(found.notes),
     )
 
@@ -114,12 +137,13 @@ def targets_of(cfg: BanditConfig, log: Log) -> dict[str, np.ndarray]:
 def _budgets(cfg: BanditConfig, log: Log) -> Any:
     if cfg.log.changes is None:
         return None
-    if not isinstance(cfg.log.changes, dict):
-        raise InputError(
-            f"log.changes: {cfg.log.changes} given; allowed: null, or budgets by action"
-        )
+    for name in map(str, cfg.log.changes):
+        if name not in log.action_names:
+            raise InputError(
+                f"log.changes.{name}: no action of the log; allowed: {', '.join(log.action_names)}"
+            )
     return from_change_manifest(
-        cfg.log.changes,
+        {str(name): budget for name, budget in cfg.log.changes.items()},
         log.action_names,
         dimension=log.contexts.shape[1],
         cap=cfg.log.cap,
@@ -131,13 +155,26 @@ def _ranges(cfg: BanditConfig) -> Ranges | None:
     low, high = cfg.log.reward_low, cfg.log.reward_high
     if low is None or high is None:
         return None
-    return Ranges(low, high)
+    weight = cfg.log.weight_high
+    return Ranges(low, high) if weight is None else Ranges(low, high, weight)
 
 
-def _picture(table: pd.DataFrame, found: Evaluation) -> Any:
+def _of_now(row: Any) -> str:
+    return f"; {row['low_new']:.4g} to {row['high_new']:.4g} in those of now"
+
+
+def _leading(cfg: BanditConfig) -> str:
+    """Return the estimator whose values the result and the picture say: of those with empirical
+    Bernstein intervals the one that is finite, clipped without a bound on weights."""
+    if cfg.log.interval is not IntervalKind.empirical_bernstein:
+        return "dr"
+    return "clipped_ips" if cfg.log.weight_high is None else "ips"
+
+
+def _picture(by: str, table: pd.DataFrame, found: Evaluation) -> Any:
     shown = table.assign(half=0.5 * (table["high"] - table["low"]))
     return bar_picture(
-        f"Values of policies by {_BEST}",
+        f"Values of policies by {by}",
         "Mean reward a decision, with intervals; the line: what the log's own policy earned.",
         shown,
         "policy",

@@ -14,7 +14,9 @@ from jax import Array
 from jax.sharding import Mesh
 
 from lpo.optim import Diverged, Segment, Training, replicate, run
-from lpo.runs import Checkpoints, RunFolder, progress
+from lpo.runs.checkpoints import Checkpoints
+from lpo.runs.folder import RunFolder
+from lpo.runs.progress import progress
 
 Log = Callable[[dict[str, float], int], None]
 
@@ -79,6 +81,7 @@ class Stages:
 
     `keys`: [seeds, 2]. `timings_s` collects seconds by kind of work; `steps` counts all steps of
     the run so far, which is the tracker's axis. `mesh`: the devices that batches are split over.
+    `command`: whose run it is, for messages.
     """
 
     folder: RunFolder
@@ -88,6 +91,7 @@ class Stages:
     timings_s: dict[str, float] = field(default_factory=dict)
     steps: int = 0
     mesh: Mesh | None = None
+    command: str = "train"
 
     def key(self, name: str) -> Array:
         """Keys [seeds, 2] of a stage."""
@@ -120,7 +124,8 @@ class Stages:
         start, found = 0, self.checkpoints.latest(name, state)
         if found is not None:
             start, state = found
-            print(f"lpo.train: {name} continues at step {start} of {steps}", file=sys.stderr)
+            where = f"{name} continues at step {start} of {steps}"
+            print(f"lpo.{self.command}: {where}", file=sys.stderr)
         state = replicate(state, self.mesh)
         self._forget_after(name, start)
         segments = run(

@@ -1,0 +1,158 @@
+"""The checks of a configuration that types cannot express, and what a family fills in."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+from lpo.errors import InputError
+from lpo.l2o.command.config import (
+    DenoiserKind,
+    FamilyKind,
+    L2oConfig,
+    PolishKind,
+)
+from lpo.l2o.recipes import RECIPES
+from lpo.runs import check
+
+BASELINES = ("gd", "momentum", "adam", "ista", "fista", "ishd")
+PROXIMAL = ("ista", "fista")
+LEARNED = ("regression", "nearest", "lista", "alista", "l2o_dm", "rnnprop")
+_RECURRENT = ("l2o_dm", "rnnprop")  # minutes of training: only where asked for
+_OWN = {
+    "lasso": ("rows", "columns", "fixed"),
+    "rastrigin": ("dimension",),
+    "ackley": ("dimension",),
+}
+
+
+def validate(cfg: L2oConfig) -> None:
+    """Refuse values that have the right type and no meaning, and fill in what is good for the
+    family where nothing is given.
+
+    Raises `InputError` with the key, what was given and what is allowed.
+    """
+    check(cfg, "seed", lambda seed: 0 <= seed < 2**31, "from 0 to 2^31 - 1")
+    check(cfg, "seeds", _between(1, 100), "from 1 to 100")
+    _check_family(cfg)
+    _fill(cfg)
+    for key, least, most in (
+        ("denoiser.width", 1, 4096),
+        ("denoiser.layers", 1, 64),
+        ("guidance.octaves", 0, 16),
+        ("training.problems", 2, 10**7),
+        ("training.steps", 1, 10**8),
+        ("training.batch", 1, 10**6),
+        ("training.rollout_steps", 1, 1000),
+        ("training.checkpoint_every", 1, 10**8),
+        ("samples.count", 1, 10**4),
+        ("polish.steps", 0, 10**6),
+        ("tests", 2, 10**6),
+        ("validation", 1, 10**6),
+    ):
+        check(cfg, key, _between(least, most), f"from {least} to {most}")
+    for key in (
+        "guidance.scale",
+        "noise.least",
+        "noise.most",
+        "training.rate",
+        "training.gap_scale",
+    ):
+        check(cfg, key, lambda number: 0 < number < math.inf, "> 0 and finite")
+    check(cfg, "noise.rho", lambda rho: 1 <= rho < math.inf, ">= 1 and finite")
+    check(
+        cfg, "noise.least", lambda least: least < cfg.noise.most, f"< noise.most, {cfg.noise.most}"
+    )
+    check(cfg, "training.alpha", lambda alpha: 0 <= alpha < math.inf, ">= 0 and finite")
+    check(cfg, "target", lambda target: 0 < target < 1, "in (0, 1)")
+    check(cfg, "success", lambda limit: 0 < limit < math.inf, "> 0 and finite")
+    for key in ("samples.levels", "work"):
+        check(cfg, key, _whole_once, "whole numbers of at least 1, each once, at least one")
+    _check_methods(cfg)
+
+
+def _between(least: int, most: int) -> Callable[[int], bool]:
+    return lambda number: least <= number <= most
+
+
+def _whole_once(numbers: list[int]) -> bool:
+    return bool(numbers) and len(set(numbers)) == len(numbers) and min(numbers) >= 1
+
+
+def _check_family(cfg: L2oConfig) -> None:
+    name = cfg.family.name.name
+    for key in ("rows", "columns", "fixed", "dimension"):
+        given = getattr(cfg.family, key)
+        if key in _OWN[name] and given is None:
+            raise InputError(f"family.{key}: null given; allowed: a value (family.name={name})")
+        if key not in _OWN[name] and given is not None:
+            owners = [other for other, keys in _OWN.items() if key in keys]
+            words = " or ".join(f"family.name={other}" for other in owners)
+            raise InputError(f"family.{key}: given with family.name={name}; allowed: with {words}")
+    for key in ("rows", "columns", "dimension"):
+        if getattr(cfg.family, key) is not None:
+            check(cfg, f"family.{key}", _between(1, 10**4), "from 1 to 10000")
+
+
+def _fill(cfg: L2oConfig) -> None:
+    """Put the family's recipe where nothing is given."""
+    recipe = RECIPES[cfg.family.name.name]
+    own_network = cfg.denoiser.name in (None, DenoiserKind[recipe.denoiser])
+    _default(cfg.denoiser, name=DenoiserKind[recipe.denoiser])
+    width, layers = (recipe.width, recipe.layers) if own_network else (128, 3)
+    _default(cfg.denoiser, width=width, layers=layers)
+    _default(cfg.guidance, scale=recipe.scale, octaves=recipe.octaves)
+    _default(cfg.noise, least=recipe.least, most=recipe.most, rho=recipe.rho)
+    _default(
+        cfg.training,
+        steps=recipe.steps,
+        batch=recipe.batch,
+        rate=recipe.rate,
+        gap_scale=recipe.gap_scale,
+    )
+    _default(cfg.samples, levels=list(recipe.levels))
+    own_polish = cfg.polish.name in (None, PolishKind[recipe.polish])
+    _default(cfg.polish, name=PolishKind[recipe.polish])
+    if own_polish:
+        _default(cfg.polish, rate=recipe.polish_rate)
+    composite = cfg.family.name is FamilyKind.lasso
+    _default(
+        cfg,
+        baselines=[name for name in BASELINES if composite or name not in PROXIMAL],
+        learned=[name for name in _learned(cfg) if name not in _RECURRENT],
+    )
+
+
+def _learned(cfg: L2oConfig) -> list[str]:
+    """Learned baselines that apply: landscapes tell nothing of themselves, LISTA needs a matrix
+    that all problems share."""
+    if cfg.family.name is not FamilyKind.lasso:
+        return list(_RECURRENT)
+    return [name for name in LEARNED if cfg.family.fixed or name not in ("lista", "alista")]
+
+
+def _default(part: Any, **values: Any) -> None:
+    for name, value in values.items():
+        if getattr(part, name) is None:
+            setattr(part, name, value)
+
+
+def _check_methods(cfg: L2oConfig) -> None:
+    composite = cfg.family.name is FamilyKind.lasso
+    allowed = [name for name in BASELINES if composite or name not in PROXIMAL]
+    for key, names in (("baselines", allowed), ("learned", _learned(cfg))):
+        given = getattr(cfg, key)
+        if len(set(given)) != len(given) or set(given) - set(names):
+            words = f"a list, each once, of {', '.join(names)}"
+            raise InputError(f"{key}: {given} given; allowed: {words}")
+    if cfg.denoiser.name is DenoiserKind.unrolled and not composite:
+        raise InputError("denoiser.name: unrolled given; allowed: mlp, coordinate (this family)")
+    assert cfg.polish.name is not None
+    name = cfg.polish.name.name
+    if name in PROXIMAL and not composite:
+        raise InputError(f"polish.name: {name} given; allowed: gd, momentum, adam (this family)")
+    if name in PROXIMAL and cfg.polish.rate is not None:
+        raise InputError(f"polish.rate: given with polish.name={name}; allowed: null")
+    if name not in PROXIMAL:
+        if cfg.polish.rate is None:
+            raise InputError(f"polish.rate: null given; allowed: a number (polish.name={name})")
+        check(cfg, "polish.rate", lambda rate: 0 < rate < math.inf, "> 0 and finite")

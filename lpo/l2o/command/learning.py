@@ -1,0 +1,115 @@
+"""Learned baselines: what else could be trained on the same problems."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from lpo.l2o.classical.method import Method
+from lpo.l2o.command.building import polish_of
+from lpo.l2o.command.competing import Entry, timed
+from lpo.l2o.command.config import L2oConfig
+from lpo.l2o.command.world import World
+from lpo.l2o.contest import Trace, follow
+from lpo.l2o.family import Family
+from lpo.l2o.learned import layers, regression, unrolls
+from lpo.l2o.learned.alista import alista
+from lpo.l2o.learned.l2o_dm import l2o_dm
+from lpo.l2o.learned.lista import lista
+from lpo.l2o.learned.nearest import nearest
+from lpo.l2o.learned.optimiser import method_of
+from lpo.l2o.learned.predictor import Predictor
+from lpo.l2o.learned.rnnprop import rnnprop
+from lpo.l2o.training import Objective
+from lpo.optim.training import Training
+
+Train = Callable[[str, Training, Any, int], Any]
+"""(name, training, data, steps) -> state, a leading axis of seeds."""
+
+LAYERS = {"lista": (lista, 2000, 3e-3), "alista": (alista, 500, 1e-2)}
+"""Of LISTA and its like: what makes them, training steps and rate."""
+RULES = {"l2o_dm": l2o_dm, "rnnprop": rnnprop}
+_RULE_STEPS = 400
+_REGRESSION_STEPS = 3000
+
+
+def learned(cfg: L2oConfig, family: Family, world: World, train: Train) -> list[Entry]:
+    """Train every learned baseline and run it on the test problems."""
+    assert cfg.learned is not None
+    makers = {
+        "regression": _regression,
+        "nearest": _nearest,
+        **dict.fromkeys(LAYERS, _layers),
+        **dict.fromkeys(RULES, _rule),
+    }
+    return [
+        entry for name in cfg.learned for entry in makers[name](name, cfg, family, world, train)
+    ]
+
+
+def _regression(
+    name: str, cfg: L2oConfig, family: Family, world: World, train: Train
+) -> list[Entry]:
+    known, objective = world.training, Objective(alpha=cfg.training.alpha)
+    data = regression.solved(family, known.problems, world.known, known.normaliser)
+    training = regression.make_training(family, steps=_REGRESSION_STEPS, objective=objective)
+    params = train(name, training, data, _REGRESSION_STEPS).ema
+    predictors = [regression.regression(family, own, data) for own in _each(params, cfg.seeds)]
+    return _predicted(name, cfg, family, world, predictors)
+
+
+def _nearest(name: str, cfg: L2oConfig, family: Family, world: World, train: Train) -> list[Entry]:
+    del train
+    known = nearest(family, world.training.problems, world.known.x)
+    return _predicted(name, cfg, family, world, [known])
+
+
+def _predicted(
+    name: str, cfg: L2oConfig, family: Family, world: World, predictors: list[Predictor]
+) -> list[Entry]:
+    """Predictions alone, and with the polish of samples."""
+    method = polish_of(cfg, family)
+    starts, seconds = timed(
+        lambda: [jax.jit(jax.vmap(predict))(world.problems) for predict in predictors]
+    )
+    traces, more = timed(
+        lambda: [follow(family, method, world.problems, x, cfg.polish.steps) for x in starts]
+    )
+    alone = [Trace(*(leaf[:, :1] for leaf in trace)) for trace in traces]
+    return [
+        Entry(name, "predictor", alone, seconds),
+        Entry(f"{name}_{method.name}", "hybrid", traces, seconds + more, cfg.polish.rate),
+    ]
+
+
+def _layers(name: str, cfg: L2oConfig, family: Family, world: World, train: Train) -> list[Entry]:
+    make, steps, rate = LAYERS[name]
+    own = make(family)
+    training = layers.make_training(family, own, steps=steps, rate=rate)
+    data = layers.solved(world.training.problems, world.known)
+    params = train(name, training, data, steps).params
+    methods = [layers.method_of(family, own, each) for each in _each(params, cfg.seeds)]
+    return [_followed(name, family, world, methods, jnp.zeros_like(world.starts), own.count)]
+
+
+def _rule(name: str, cfg: L2oConfig, family: Family, world: World, train: Train) -> list[Entry]:
+    own = RULES[name]()
+    training = unrolls.make_training(family, own, steps=_RULE_STEPS)
+    data = unrolls.solved(world.training.problems, world.known)
+    params = train(name, training, data, _RULE_STEPS).params
+    methods = [method_of(family, own, each) for each in _each(params, cfg.seeds)]
+    return [_followed(f"{name}_prior", family, world, methods, world.starts, max(cfg.work))]
+
+
+def _followed(
+    name: str, family: Family, world: World, methods: list[Method], starts: jax.Array, steps: int
+) -> Entry:
+    runs = [partial(follow, family, method, world.problems, starts, steps) for method in methods]
+    traces, seconds = timed(lambda: [run() for run in runs])
+    return Entry(name, "learned", traces, seconds)
+
+
+def _each(params: Any, seeds: int) -> list[Any]:
+    return [jax.tree.map(lambda leaf, i=i: leaf[i], params) for i in range(seeds)]

@@ -1,0 +1,146 @@
+"""Tables of what methods reached."""
+
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from lpo.l2o.command.competing import Entry
+from lpo.l2o.command.config import L2oConfig
+from lpo.l2o.command.world import World
+from lpo.l2o.contest import Drawn
+from lpo.l2o.diversity import diversity
+from lpo.l2o.measures import evaluations_to, gap_at, gaps
+
+
+def power(number: float) -> str:
+    """Such as 1e-3, 5e-2."""
+    return np.format_float_scientific(number, trim="-", exp_digits=1)
+
+
+def method_table(cfg: L2oConfig, world: World, entries: list[Entry]) -> pd.DataFrame:
+    """One row a method and amount of work that it has something after."""
+    rows: list[dict[str, Any]] = []
+    for entry in entries:
+        every = [_of_gaps(world, trace.value) for trace in entry.traces]
+        for work in cfg.work:
+            at = np.stack(
+                [
+                    np.asarray(gap_at(gap, trace.calls, work))
+                    for gap, trace in zip(every, entry.traces, strict=True)
+                ]
+            )
+            if np.isnan(at).all():
+                continue
+            value = at * _denominator(world) + np.asarray(world.labels.value)
+            low, high = _interval(at)
+            rows.append(
+                {
+                    "method": entry.name,
+                    "evaluations": work,
+                    "gap_median": np.median(at),
+                    "gap_mean": at.mean(),
+                    f"reached_{power(cfg.target)}": (at <= cfg.target).mean(),
+                    "gap_mean_low": low,
+                    "gap_mean_high": high,
+                    "value_mean": value.mean(),
+                    "value_median": np.median(value),
+                    "success": (value < cfg.success).mean() if _least_is_zero(world) else np.nan,
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def summary_table(cfg: L2oConfig, world: World, entries: list[Entry]) -> pd.DataFrame:
+    """One row a method: work to the target, and what it ends with."""
+    rows = []
+    for entry in entries:
+        every = [_of_gaps(world, trace.value) for trace in entry.traces]
+        needed = np.stack(
+            [
+                np.asarray(evaluations_to(gap, trace.calls, cfg.target))
+                for gap, trace in zip(every, entry.traces, strict=True)
+            ]
+        )
+        median = float(np.median(needed))
+        last = np.stack([np.asarray(gap[:, -1]) for gap in every])
+        value = last * _denominator(world) + np.asarray(world.labels.value)
+        one = entry.traces[0]
+        rows.append(
+            {
+                "method": entry.name,
+                "kind": entry.kind,
+                "evaluations_to_target": median if np.isfinite(median) else np.nan,
+                "reached": np.isfinite(needed).mean(),
+                "evaluations": int(one.calls[0, -1]),
+                "depth": int(one.depth[0, -1]),
+                "gap_mean": last.mean(),
+                "value_mean": value.mean(),
+                "success": (value < cfg.success).mean() if _least_is_zero(world) else np.nan,
+                "milliseconds": 1e3 * entry.seconds / (len(one.value) * len(entry.traces)),
+                "rate": np.nan if entry.rate is None else entry.rate,
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def curve_table(world: World, entries: list[Entry]) -> pd.DataFrame:
+    """Gaps by work: method, kind, evaluations, gap_median, gap_mean, value_mean."""
+    parts = []
+    for entry in entries:
+        gap = np.mean([np.asarray(_of_gaps(world, each.value)) for each in entry.traces], 0)
+        value = np.mean([np.asarray(each.value) for each in entry.traces], 0)
+        parts.append(
+            pd.DataFrame(
+                {
+                    "method": entry.name,
+                    "kind": entry.kind,
+                    "evaluations": np.asarray(entry.traces[0].calls)[0],
+                    "gap_median": np.median(gap, 0),
+                    "gap_mean": gap.mean(0),
+                    "value_mean": value.mean(0),
+                }
+            )
+        )
+    return pd.concat(parts, ignore_index=True)
+
+
+def diversity_table(world: World, drawn: list[Drawn]) -> pd.DataFrame:
+    """By the number of samples: the best one's gap, and how different samples are. Empty for one
+    sample a problem."""
+    count = drawn[0].each.value.shape[1] if drawn else 1
+    if count < 2:
+        return pd.DataFrame()
+    found = [diversity(one.each.x, one.each.value) for one in drawn]
+    best = np.stack([np.asarray(each.best_of) for each in found])
+    least, under = np.asarray(world.labels.value)[:, None], _denominator(world)[:, None]
+    return pd.DataFrame(
+        {
+            "samples": np.arange(1, count + 1),
+            "gap_mean": ((best - least) / under).mean((0, 1)),
+            "value_mean": best.mean((0, 1)),
+            "distance": np.mean([each.distance for each in found]),
+            "value_sd": np.mean([each.value_sd for each in found]),
+        }
+    )
+
+
+def _of_gaps(world: World, values: Any) -> Any:
+    return jnp.where(jnp.isnan(values), jnp.inf, gaps(values, world.labels.value, world.scale))
+
+
+def _denominator(world: World) -> np.ndarray:
+    return np.maximum(np.abs(np.asarray(world.labels.value)), world.scale)
+
+
+def _least_is_zero(world: World) -> bool:
+    return not np.asarray(world.labels.value).any()
+
+
+def _interval(gap: np.ndarray) -> tuple[float, float]:
+    """95 % t-interval of the mean of gaps [seeds, B]: over seeds, over problems for one seed."""
+    values = gap.mean(1) if len(gap) > 1 else gap[0]
+    half = stats.t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values))
+    return float(values.mean() - half), float(values.mean() + half)

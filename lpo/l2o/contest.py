@@ -1,0 +1,96 @@
+"""Methods on the same test problems, by the gradients that they take. docs/l2o.md, "Measures"."""
+
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from lpo.l2o.classical.method import Method, path
+from lpo.l2o.denoisers.denoiser import Denoiser
+from lpo.l2o.family import Family, Problem
+from lpo.l2o.noise import Noise, Normaliser
+from lpo.l2o.sampling import Model, Sample, Sampler, best, samples
+
+
+class Trace(NamedTuple):
+    """What a method has reached on B problems. value: the least objective so far, [B, P]. calls:
+    gradients taken by then, [B, P]. depth: of them, those that had to wait for one another, [B, P];
+    samples drawn side by side count once."""
+
+    value: jax.Array
+    calls: jax.Array
+    depth: jax.Array
+
+
+class Drawn(NamedTuple):
+    """Samples of B problems. each: leaves [B, K, ...]. best: of each problem, leaves [B, ...]; its
+    calls are those of all K."""
+
+    each: Sample
+    best: Sample
+
+
+@partial(jax.jit, static_argnums=(0, 1, 4))
+def follow(
+    family: Family, method: Method, problems: Problem, starts: jax.Array, steps: int
+) -> Trace:
+    """Return what a method reaches from starts [B, d] within `steps` steps."""
+    found = jax.vmap(lambda problem, x: path(family, method, problem, x, steps))(problems, starts)
+    return Trace(jax.lax.cummin(found.value, axis=1), found.calls, found.calls)
+
+
+@partial(jax.jit, static_argnums=(0, 1, 5, 6, 7, 8))
+def _drawn(
+    family: Family,
+    denoiser: Denoiser,
+    learned: tuple[Any, Normaliser],
+    problems: Problem,
+    keys: jax.Array,
+    noise: Noise,
+    count: int,
+    steps: int,
+    sampler: Sampler,
+) -> Drawn:
+    model = Model(denoiser, *learned, noise)
+
+    def one(problem: Problem, key: jax.Array) -> Sample:
+        return samples(family, model, problem, key, count, steps=steps, sampler=sampler)
+
+    each = jax.vmap(one)(problems, keys)
+    return Drawn(each, jax.vmap(best)(each))
+
+
+def draw(
+    family: Family,
+    model: Model,
+    problems: Problem,
+    key: jax.Array,
+    count: int = 1,
+    *,
+    steps: int,
+    sampler: Sampler = Sampler.ANCESTRAL,
+) -> Drawn:
+    """Draw `count` samples of each of B problems, and the best of them."""
+    rows = jax.tree.leaves(problems)[0].shape[0]
+    keys = jax.vmap(jax.random.fold_in, (None, 0))(key, jnp.arange(rows))
+    learned = model.params, model.normaliser
+    return _drawn(
+        family, model.denoiser, learned, problems, keys, model.noise, count, steps, sampler
+    )
+
+
+def trace_of(drawn: Drawn, count: int | None = None) -> Trace:
+    """Return what the first `count` samples have reached when all are drawn, P = 1; None: all."""
+    value = drawn.each.value[:, :count].min(1, keepdims=True)
+    calls = drawn.each.calls[:, :count]
+    return Trace(value, calls.sum(1, keepdims=True), calls.max(1, keepdims=True))
+
+
+def polish(family: Family, method: Method, problems: Problem, drawn: Drawn, steps: int) -> Trace:
+    """Return what the best samples reach when a method goes on from them; the gradients of all
+    samples count."""
+    after = follow(family, method, problems, drawn.best.x, steps)
+    before = trace_of(drawn)
+    value = jnp.minimum(after.value, before.value)
+    return Trace(value, after.calls + before.calls, after.depth + before.depth)

@@ -1,0 +1,124 @@
+"""`python -m lpo.l2o`: what it writes, what it refuses, that it repeats and resumes."""
+
+import json
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from omegaconf import OmegaConf
+
+from lpo.l2o.command.checks import validate
+from lpo.l2o.command.config import L2oConfig
+from lpo.l2o.command.job import job
+
+SMALL = [
+    "family.rows=6",
+    "family.columns=8",
+    "training.problems=300",
+    "training.steps=40",
+    "training.batch=16",
+    "samples.levels=[1,2]",
+    "samples.count=3",
+    "polish.steps=20",
+    "tests=8",
+    "validation=4",
+    "work=[4,8,16,32]",
+    "baselines=[adam,fista]",
+    "learned=[nearest]",
+]
+
+
+@pytest.fixture
+def l2o(command):
+    return command("l2o", L2oConfig, validate, job)
+
+
+def table(folder: Any, name: str) -> Any:
+    return pd.read_csv(folder / "tables" / f"{name}.csv")
+
+
+def test_lasso_tables_agree_with_one_another_and_repeat(l2o):
+    code, folder, out, err = l2o(*SMALL)
+    assert code == 0, err
+    methods, summary = table(folder, "methods"), table(folder, "summary")
+    first = ["method", "evaluations", "gap_median", "gap_mean", "reached_1e-3"]
+    assert list(methods.columns)[:5] == first
+    names = {"adam_zero", "adam_prior", "fista_zero", "fista_prior", "nearest", "nearest_fista"}
+    for levels in (1, 2):
+        for best in ("", "_best3"):
+            names |= {f"diffusion_{levels}{best}", f"diffusion_{levels}{best}_fista"}
+    assert set(summary["method"]) == names
+    own = summary.set_index("method")
+    # four gradients a level, three samples; polished by twenty more
+    assert own.loc["diffusion_2_best3", "evaluations"] == 2 * 4 * 3
+    assert own.loc["diffusion_2_best3", "depth"] == 2 * 4
+    assert own.loc["diffusion_2_best3_fista", "evaluations"] == 2 * 4 * 3 + 20
+    assert own.loc["nearest", "evaluations"] == 0
+    # nobody is said to have reached something before its work is done
+    least = methods.groupby("method")["evaluations"].min()
+    assert least["diffusion_2_best3"] == 32 and least["fista_zero"] == 4
+    # gaps of the best so far never rise, and shares never fall
+    for _, rows in methods.groupby("method"):
+        assert (np.diff(rows["gap_mean"]) <= 1e-7).all()
+        assert (np.diff(rows["reached_1e-3"]) >= 0).all()
+    assert (methods["gap_mean_low"] <= methods["gap_mean"]).all()
+    summed = json.loads((folder / "summary.json").read_text())
+    for row in summary.to_dict("records"):
+        value = summed["metrics"][f"evaluations_to_1e-3/{row['method']}"]
+        needed = row["evaluations_to_target"]
+        assert (value is None and np.isnan(needed)) or value == needed
+    diverse = table(folder, "diversity")
+    assert list(diverse["samples"]) == [1, 2, 3] and (np.diff(diverse["value_mean"]) <= 0).all()
+    config = OmegaConf.load(folder / "config.yaml")
+    assert (config.denoiser.name, config.noise.least) == ("unrolled", 0.1)  # of the recipe
+    assert "median gradients to 1e-3" in out
+    again = l2o(*SMALL, folder="again")[1]
+    pd.testing.assert_frame_equal(table(again, "methods"), methods)
+
+
+def test_landscapes_say_how_often_the_minimum_is_found(l2o):
+    code, folder, out, err = l2o(
+        "family=rastrigin",
+        "training.problems=300",
+        "training.steps=20",
+        "training.batch=8",
+        "denoiser.width=8",
+        "samples.levels=[4]",
+        "samples.count=2",
+        "polish.steps=8",
+        "tests=8",
+        "validation=4",
+        "work=[8,16]",
+        "baselines=[gd]",
+    )
+    assert code == 0, err
+    summary = table(folder, "summary").set_index("method")
+    assert summary.loc["diffusion_4", "evaluations"] == 5  # a first point beside the levels'
+    assert summary["success"].between(0, 1).all()
+    assert "found" in out and "success/gd_prior" in json.dumps(
+        json.loads((folder / "summary.json").read_text())["metrics"]
+    )
+
+
+@pytest.mark.parametrize(
+    ("given", "line"),
+    [
+        ("family=nothing", "family: 'nothing' given; allowed: "),
+        ("family.dimension=3", "family.dimension: given with family.name=lasso; allowed: with"),
+        ("family=rastrigin family.dimension=0", "family.dimension: 0 given; allowed: from 1"),
+        ("denoiser.name=unrolled family=ackley", "unrolled given; allowed: mlp, coordinate"),
+        ("baselines=[sgd]", "baselines: ['sgd'] given; allowed: a list, each once, of gd"),
+        ("learned=[lista] family=lasso_random", "learned: ['lista'] given; allowed: a list"),
+        ("polish.name=adam", "polish.rate: null given; allowed: a number (polish.name=adam)"),
+        ("polish.rate=1", "polish.rate: given with polish.name=fista; allowed: null"),
+        ("noise.least=5", "noise.least: 5.0 given; allowed: < noise.most, 2.0"),
+        ("work=[]", "work: [] given; allowed: whole numbers"),
+        ("target=2", "target: 2.0 given; allowed: in (0, 1)"),
+        ("samples.levels=[0]", "samples.levels: [0] given; allowed: whole numbers"),
+    ],
+)
+def test_bad_input_is_one_line(l2o, given, line):
+    code, folder, out, err = l2o(*given.split())
+    assert (code, out) == (2, "") and err.count("\n") == 1 and line in err, err
+    assert not (folder / "summary.json").exists()

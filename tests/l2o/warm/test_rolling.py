@@ -1,0 +1,137 @@
+"""Whole plans on a pool, and a short horizon: starts help or do nothing, and never harm."""
+
+import jax
+import numpy as np
+import pytest
+
+from lpo.allocate import Allocation, Options, audit, budget, generate
+from lpo.allocate.validate.cost import cost, objective
+from lpo.errors import InputError
+from lpo.l2o.families.allocation import allocation, at, used
+from lpo.l2o.family import sample_problems
+from lpo.l2o.linear import family_of, labels, solved
+from lpo.l2o.warm.guard import Range
+from lpo.l2o.warm.pool import levels_for, levels_of, make_pool, whole_plan
+from lpo.l2o.warm.predictors import fit
+from lpo.l2o.warm.rolling import (
+    Begin,
+    Drift,
+    Solve,
+    drifting,
+    first_within,
+    nowhere,
+    predicted,
+    previous_plan,
+    roll,
+    summary,
+)
+
+INSTANCE = generate("robust", 1, size=(3, 3, 4))
+OPTIONS, SETS = Options(horizon_consistent=True), budget(np.inf, np.inf)
+FAMILY = allocation(INSTANCE, OPTIONS, SETS)
+TRAINING = sample_problems(family_of(FAMILY.linear), jax.random.PRNGKey(0), 30)
+COLUMNS = used(FAMILY.program, solved(FAMILY.linear, TRAINING).x)
+PAIRS = np.zeros(INSTANCE.shape[1:3], bool)
+PAIRS[COLUMNS.model, COLUMNS.tier] = True
+POOL = make_pool(INSTANCE, OPTIONS, SETS, PAIRS)
+HOURS = drifting(jax.random.PRNGKey(1), 3, 4, 2)
+
+
+def test_a_pool_has_every_degree_that_fits_in_order():
+    for p in range(len(POOL.model)):
+        slots = POOL.slot[p, : POOL.most[p]]
+        degrees = POOL.columns.degree[slots]
+        assert (np.diff(degrees) > 0).all() and (POOL.slot[p, POOL.most[p] :] == -1).all()
+        weights = INSTANCE.data.weights_gb[POOL.model[p]]
+        assert (weights / degrees <= INSTANCE.data.memory_gb[POOL.tier[p]]).all()
+        assert set(POOL.columns.model[slots]) == {POOL.model[p]}
+    fraction = np.linspace(0.0, 1.0, len(POOL.model))
+    level = levels_for(POOL, fraction)
+    assert level[0] == 0 and level[-1] == POOL.most[-1]
+
+
+def test_a_whole_plan_keeps_every_limit_and_costs_what_it_says():
+    now = at(INSTANCE, HOURS[0])
+    none = np.zeros(len(POOL.model), int)
+    found = whole_plan(POOL, now, none, np.ones(len(none)))
+    assert found.allocation is not None
+    assert audit(now, found.allocation, OPTIONS, SETS).ok
+    usd = objective(cost(now, found.allocation, OPTIONS, SETS), OPTIONS)
+    assert found.usd == pytest.approx(usd, rel=1e-6)
+    np.testing.assert_array_equal(levels_of(POOL, found.allocation), found.levels)
+    again = whole_plan(POOL, now, found.levels, np.ones(len(none)))
+    assert again.usd == pytest.approx(found.usd)
+
+
+def test_the_drift_is_seeded_and_has_the_moments_it_says():
+    one, two = (drifting(jax.random.PRNGKey(3), 50, 40, 400, Drift(cycle=0.0)) for _ in range(2))
+    np.testing.assert_array_equal(one[7].demand, two[7].demand)
+    demand = np.log([np.asarray(each.demand) for each in one])
+    assert demand.std() == pytest.approx(0.1, rel=0.1)
+    assert (demand[1:] * demand[:-1]).mean() / demand.var() == pytest.approx(0.8, abs=0.05)
+    daily = drifting(jax.random.PRNGKey(3), 5, 4, 49, Drift(demand_sd=0.0, price_sd=0.0))
+    np.testing.assert_allclose(daily[3].demand, daily[27].demand, rtol=1e-5)
+    np.testing.assert_allclose(daily[3].price, 1.0)
+
+
+@pytest.fixture(scope="module")
+def rolled():
+    z = labels(FAMILY.linear, TRAINING)
+    near = fit("nearest", FAMILY.linear, TRAINING, z, jax.random.PRNGKey(0))
+    dearest = Allocation(
+        np.ones(INSTANCE.shape[1:], np.int64),
+        np.full(INSTANCE.shape, 1.0 / np.prod(INSTANCE.shape[1:])),
+        np.zeros(3),
+    )
+    key = jax.random.PRNGKey(0)
+    nothing_inside = near._replace(known=Range(near.known.mean, near.known.whiten, 0.0))
+    starters = {
+        "none": nowhere,
+        "previous": previous_plan(POOL),
+        "nearest": predicted(FAMILY, near, POOL, key),
+        "outside": predicted(FAMILY, nothing_inside, POOL, key),
+        "bad": lambda problem, instance, previous: Begin(dearest),
+    }
+    return roll(INSTANCE, HOURS, starters, OPTIONS, SETS, gap=1e-4)
+
+
+def test_no_start_changes_the_optimum(rolled):
+    for period in range(len(HOURS)):
+        own = {each.starter: each.objective for each in rolled if each.period == period}
+        assert len(own) == 5
+        for name, usd in own.items():
+            assert usd == pytest.approx(own["none"], rel=2e-4), name
+
+
+def test_starts_are_taken_or_refused_as_they_deserve(rolled):
+    rows = {row.starter: row for row in summary(rolled)}
+    assert rows["none"].started == 0.0 and np.isnan(rows["none"].start_excess)
+    assert rows["outside"].fallback == 1.0 and rows["outside"].started == 0.0
+    assert rows["nearest"].started == 1.0 and rows["nearest"].fallback == 0.0
+    assert rows["previous"].started == 0.5  # there is none before the first period
+    assert all("not used" in each.note for each in rolled if each.starter == "bad")
+    for each in rolled:
+        if each.starter == "nearest":  # what the search begins with is what was handed over
+            assert each.incumbents[0][1] == pytest.approx(each.start_usd, rel=1e-6)
+            assert each.objective <= each.start_usd * (1 + 1e-9)
+            assert each.incumbents[0][0] >= each.start_s
+
+
+def test_time_to_the_first_good_incumbent():
+    solve = Solve(0, "a", False, False, np.nan, 0.0, ((1.0, 120.0), (2.0, 100.9), (3.0, 100.0)),
+                  4.0, 100.0, 99.0, 0.01, 1, "")  # fmt: skip
+    assert first_within(solve, 100.0) == 2.0
+    assert first_within(solve, 90.0) == np.inf
+    other = solve._replace(starter="b", objective=102.0, gap=0.03, incumbents=((1.0, 102.0),))
+    a, b = summary([solve, other])
+    assert a.first_s == 2.0 and a.excess == 0.0 and a.reached == 1.0
+    assert b.first_s == np.inf and b.excess == pytest.approx(0.02) and b.reached == 0.0
+
+
+def test_bad_arguments():
+    with pytest.raises(InputError, match="starters"):
+        roll(INSTANCE, HOURS, {}, OPTIONS, SETS)
+    with pytest.raises(InputError, match="pairs"):
+        make_pool(INSTANCE, OPTIONS, SETS, np.zeros_like(PAIRS))
+    with pytest.raises(InputError, match="replica"):
+        make_pool(INSTANCE, OPTIONS._replace(replicas=2), SETS, PAIRS)
