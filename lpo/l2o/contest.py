@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from lpo.l2o.classical.method import Method, path
+from lpo.l2o.classical.multi_start import multi_start
 from lpo.l2o.denoisers.denoiser import Denoiser
 from lpo.l2o.family import Family, Problem
 from lpo.l2o.noise import Noise, Normaliser
@@ -21,6 +22,16 @@ class Trace(NamedTuple):
     value: jax.Array
     calls: jax.Array
     depth: jax.Array
+
+
+@partial(jax.jit, static_argnums=(0, 1, 4))
+def follow_best(
+    family: Family, method: Method, problems: Problem, starts: jax.Array, steps: int
+) -> Trace:
+    """Return what the best of K starts reaches, starts [B, K, d], all of them side by side."""
+    one = partial(multi_start, family, method)
+    found = jax.vmap(lambda problem, x: one(problem, x, steps))(problems, starts)
+    return Trace(jax.lax.cummin(found.value, axis=1), found.calls, found.calls // starts.shape[1])
 
 
 class Drawn(NamedTuple):

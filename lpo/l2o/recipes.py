@@ -5,9 +5,9 @@ from typing import NamedTuple
 
 class Recipe(NamedTuple):
     """denoiser: its name. width, layers: of it. scale, octaves: of guidance. least, most, rho:
-    noise levels. steps, batch, rate: of training. gap_scale: under the gap of its objective.
-    levels: of samples, one number or more. polish: the method that goes on from a sample, its
-    rate, None where it has none."""
+    noise levels. steps, batch, rate: of training. gap_scale: under the gap of its objective, times
+    the dimension of landscapes. levels: of samples, one number or more. polish: the method that
+    goes on from a sample, its rate, None where it has none."""
 
     denoiser: str
     width: int
@@ -55,7 +55,7 @@ _RASTRIGIN = Recipe(
     steps=6000,
     batch=128,
     rate=5e-3,
-    gap_scale=20.0,
+    gap_scale=10.0,
     levels=(16,),
     polish="adam",
     polish_rate=0.05,
@@ -63,5 +63,5 @@ _RASTRIGIN = Recipe(
 RECIPES = {
     "lasso": _LASSO,
     "rastrigin": _RASTRIGIN,
-    "ackley": _RASTRIGIN._replace(scale=3.0, steps=3000, gap_scale=10.0),
+    "ackley": _RASTRIGIN._replace(scale=3.0, steps=3000, gap_scale=1.0),
 }

@@ -107,7 +107,7 @@ def _fill(cfg: L2oConfig) -> None:
         steps=recipe.steps,
         batch=recipe.batch,
         rate=recipe.rate,
-        gap_scale=recipe.gap_scale,
+        gap_scale=recipe.gap_scale * (cfg.family.dimension or 1),
     )
     _default(cfg.samples, levels=list(recipe.levels))
     own_polish = cfg.polish.name in (None, PolishKind[recipe.polish])

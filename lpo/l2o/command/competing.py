@@ -14,7 +14,7 @@ from lpo.l2o.classical.tuning import tuned
 from lpo.l2o.command.building import PROXIMAL, RATED, noise_of, polish_of
 from lpo.l2o.command.config import L2oConfig
 from lpo.l2o.command.world import World
-from lpo.l2o.contest import Drawn, Trace, draw, follow, polish, trace_of
+from lpo.l2o.contest import Drawn, Trace, draw, follow, follow_best, polish, trace_of
 from lpo.l2o.denoisers.denoiser import Denoiser
 from lpo.l2o.family import Family
 from lpo.l2o.sampling import Model, Sampler
@@ -40,8 +40,8 @@ class Entry(NamedTuple):
 
 
 def classical(cfg: L2oConfig, family: Family, world: World) -> list[Entry]:
-    """Run every baseline from zero and from the prior, rates being tuned on validation problems
-    for each start."""
+    """Run every baseline from zero, from the prior, and from several draws of it; rates are tuned
+    on validation problems for each of the first two."""
     steps, entries = max(cfg.work), []
     assert cfg.baselines is not None
     for name in cfg.baselines:
@@ -54,6 +54,16 @@ def classical(cfg: L2oConfig, family: Family, world: World) -> list[Entry]:
                 )
             )
             entries.append(Entry(f"{name}_{start}", "classical", [trace], seconds, rate))
+        count = cfg.samples.count
+        if count > 1:  # as many starts as there are samples, with the rate for the prior
+            begun = world.more_starts[:, :count]
+            trace, seconds = timed(
+                lambda method=method, begun=begun: follow_best(
+                    family, method, world.problems, begun, steps
+                )
+            )
+            best = f"{name}_prior_best{count}"
+            entries.append(Entry(best, "classical", [trace], seconds, rate))
     return entries
 
 

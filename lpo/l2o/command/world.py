@@ -16,15 +16,16 @@ _TRAINING, _TESTS, _VALIDATION, _STARTS, _OTHER_STARTS = range(5)
 
 class World(NamedTuple):
     """training: solved problems; known: their solutions. problems, labels: of tests. starts: of
-    tests, from the prior, [B, d]. validation: problems for rates. validation_starts: [V, d]. scale:
-    below which objectives are not resolved, a thousandth of their mean at the prior. label_s:
-    seconds that the solutions for training took."""
+    tests, from the prior, [B, d]; more_starts: the same and more, [B, K, d]. validation: problems
+    for rates. validation_starts: [V, d]. scale: below which objectives are not resolved, a
+    thousandth of their mean at the prior. label_s: seconds that the solutions for training took."""
 
     training: Solved
     known: Labels
     problems: Problem
     labels: Labels
     starts: jax.Array
+    more_starts: jax.Array
     validation: Problem
     validation_starts: jax.Array
     scale: float
@@ -46,13 +47,15 @@ def make_world(cfg: L2oConfig, family: Family) -> World:
     known = drawn(_TRAINING, cfg.training.problems)
     labels = jax.block_until_ready(family.solve(known))
     label_s = perf_counter() - clock
-    tests, begun = drawn(_TESTS, cfg.tests), starts(_STARTS, cfg.tests)
-    values = jax.vmap(family.objective)(begun, tests)
+    tests, count = drawn(_TESTS, cfg.tests), cfg.samples.count
+    begun = starts(_STARTS, cfg.tests * count).reshape(cfg.tests, count, family.dimension)
+    values = jax.vmap(family.objective)(begun[:, 0], tests)
     return World(
         solved(known, labels, normaliser_of(labels.x)),
         labels,
         tests,
         family.solve(tests),
+        begun[:, 0],
         begun,
         drawn(_VALIDATION, cfg.validation),
         starts(_OTHER_STARTS, cfg.validation),

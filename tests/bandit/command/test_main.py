@@ -248,7 +248,10 @@ def test_a_log_file_is_evaluated(bandit, tmp_path):
     values = tables_of(folder, "values").set_index(["policy", "estimator"])
     assert np.isfinite(values.loc[("greedy", "ips"), ["low", "high"]].to_numpy(float)).all()
     for wrong, said in (
-        ((*ranges, "log.weight_high=3"), "log.weight_high must be at least its weight, 3.33333, got"),
+        (
+            (*ranges, "log.weight_high=3"),
+            "log.weight_high must be at least its weight, 3.33333, got",
+        ),
         (
             ("log.reward_low=-1", "log.reward_high=0.1"),
             "log.reward_low, log.reward_high: -1 to 0.1",

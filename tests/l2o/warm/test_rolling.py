@@ -1,10 +1,13 @@
 """Whole plans on a pool, and a short horizon: starts help or do nothing, and never harm."""
 
+from functools import partial
+
 import jax
 import numpy as np
 import pytest
 
 from lpo.allocate import Allocation, Options, audit, budget, generate
+from lpo.allocate.model.program import build
 from lpo.allocate.validate.cost import cost, objective
 from lpo.errors import InputError
 from lpo.l2o.families.allocation import allocation, at, used
@@ -25,6 +28,8 @@ from lpo.l2o.warm.rolling import (
     roll,
     summary,
 )
+from lpo.optim import highs
+from lpo.optim.matrix_milp import solve_matrix
 
 INSTANCE = generate("robust", 1, size=(3, 3, 4))
 OPTIONS, SETS = Options(horizon_consistent=True), budget(np.inf, np.inf)
@@ -115,6 +120,60 @@ def test_starts_are_taken_or_refused_as_they_deserve(rolled):
             assert each.incumbents[0][1] == pytest.approx(each.start_usd, rel=1e-6)
             assert each.objective <= each.start_usd * (1 + 1e-9)
             assert each.incumbents[0][0] >= each.start_s
+
+
+def test_a_bad_start_costs_nothing_at_equal_nodes(monkeypatch):
+    """Nodes instead of seconds, so that a busy machine changes nothing: after the root node, the
+    plan from a bad start is as good as the one from none, within the gap of a search."""
+    loaded, allowed = highs.loaded, 1
+
+    def limited(program):
+        solver = loaded(program)
+        solver.setOptionValue("mip_max_nodes", allowed)
+        return solver
+
+    monkeypatch.setattr(highs, "loaded", limited)
+    larger = generate("robust", 1, size=(7, 5, 7))
+    full = build(larger, OPTIONS, SETS)
+    search = partial(solve_matrix, solver="highs", threads=1, gap=1e-2)
+    unproven = 0
+    for hour in drifting(jax.random.PRNGKey(1), 7, 7, 3):
+        matrix = full.matrix(at(larger, hour).data)
+        bad = search(matrix._replace(cost=0.0 * matrix.cost)).x  # any plan
+        assert bad is not None
+        cold, warm = search(matrix), search(matrix, start=bad)
+        assert cold.objective is not None and warm.objective is not None
+        assert max(cold.nodes, warm.nodes) <= allowed and not warm.notes
+        assert warm.incumbents[0].objective == pytest.approx(matrix.cost @ bad)
+        assert matrix.cost @ bad > 2.0 * cold.objective
+        assert warm.objective <= 1.01 * cold.objective
+        unproven += cold.gap is not None and cold.gap > 1e-2
+    assert unproven  # some searches were stopped before their proof, as by a time limit
+
+
+def test_solves_that_are_known_are_not_done_again():
+    done = []
+    starters = {"none": nowhere, "previous": previous_plan(POOL)}
+    keep = lambda solve, plan: done.append((solve, plan))  # noqa: E731
+    roll(INSTANCE, HOURS, starters, OPTIONS, SETS, gap=1e-4, done=keep)
+    asked = []
+
+    def previous(problem, instance, plan):
+        asked.append(plan)
+        return starters["previous"](problem, instance, plan)
+
+    later = []
+    again = roll(
+        INSTANCE, HOURS, {"none": nowhere, "previous": previous}, OPTIONS, SETS, gap=1e-4,
+        done=lambda solve, plan: later.append(solve), known=done[:2],
+    )  # fmt: skip
+    assert len(asked) == 1 and asked[0] is done[1][1]  # the plan of the hour before
+    assert [s.period for s in later] == [1, 1] and [
+        s is t for s, (t, _) in zip(again[:2], done[:2], strict=True)
+    ] == [True, True]
+    np.testing.assert_allclose(
+        [s.objective for s in again], [s.objective for s, _ in done], rtol=2e-4
+    )
 
 
 def test_time_to_the_first_good_incumbent():

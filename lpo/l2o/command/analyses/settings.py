@@ -8,13 +8,12 @@ from typing import Any
 from lpo.errors import InputError
 from lpo.l2o.command.checks import validate
 from lpo.l2o.command.config import FamilyConfig, FamilyKind, L2oConfig
-from lpo.runs.numbers_given import Allowed, numbers_or
 
 _FREE = ("command", "seed", "resume", "tracking", "analysis")
 
 
 def refuse_settings(cfg: L2oConfig) -> None:
-    """Raise InputError, one line, on any setting of the comparison on a family: it has no effect."""
+    """Raise InputError, one line, on settings of the comparison on a family: without effect."""
     family = FamilyConfig(FamilyKind.lasso, rows=32, columns=64, fixed=True)  # of conf/l2o.yaml
     plain = L2oConfig(family=family)
     validate(plain)
@@ -28,14 +27,8 @@ def refuse_settings(cfg: L2oConfig) -> None:
             )
 
 
-def one_each(
-    cfg: L2oConfig, allowed: Mapping[str, Allowed] | None = None, /, **defaults: float
-) -> dict[str, float]:
-    """Return one number by name of `analysis.values`.
-
-    Raises InputError as `numbers_or` does, and on several numbers.
-    """
-    given = numbers_or(cfg, allowed, **{name: [value] for name, value in defaults.items()})
+def only(given: Mapping[str, list[float]]) -> dict[str, float]:
+    """Return the one number of each name of `analysis.values`; raise InputError on several."""
     for name, numbers in given.items():
         if len(numbers) > 1:
             raise InputError(f"analysis.values.{name}: {numbers} given; allowed: one number")

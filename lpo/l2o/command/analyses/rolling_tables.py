@@ -1,0 +1,85 @@
+"""Tables of a rolling run: what each start was worth, every solve, plans by time."""
+
+import numpy as np
+import pandas as pd
+
+from lpo.l2o.command.analyses.rolling_starts import LEARNED
+from lpo.l2o.warm.rolling import Solve, first_within, summary
+
+WITHIN = 1e-2
+"""A plan counts as good within this of the best that any start led to."""
+
+
+def solve_table(solves: list[Solve]) -> pd.DataFrame:
+    """One row a solve; first_s is empty where no good plan came. excess: above the best known."""
+    table = pd.DataFrame([solve._asdict() for solve in solves]).drop(columns=["incumbents"])
+    best = table.groupby("period")["objective"].transform("min")
+    first = [first_within(s, least, WITHIN) for s, least in zip(solves, best, strict=True)]
+    table["best_known"] = best
+    table["first_s"] = np.where(np.isfinite(first), first, np.nan)
+    table["excess"] = (table["objective"] - best) / best.abs()
+    return table.sort_values(["period", "starter"], kind="stable").reset_index(drop=True)
+
+
+def incumbent_table(solves: list[Solve]) -> pd.DataFrame:
+    """Every better plan as it came."""
+    rows = [
+        {"period": solve.period, "starter": solve.starter, "seconds": seconds, "usd": usd}
+        for solve in solves
+        for seconds, usd in solve.incumbents
+    ]
+    return pd.DataFrame(rows, columns=["period", "starter", "seconds", "usd"])
+
+
+def start_table(solves: list[Solve], gap: float) -> pd.DataFrame:
+    """One row a start, the one that is first within 1 % in the median hour on top."""
+    each = solve_table(solves)
+    first = each.pivot(index="period", columns="starter", values="first_s").fillna(np.inf)
+    usd = {name: part["objective"].to_numpy() for name, part in each.groupby("starter")}
+    fastest = first.where(np.isfinite(first)).idxmin(axis=1)
+    rows = []
+    for row in summary(solves, gap):
+        own, cold = first[row.starter].to_numpy(), first["none"].to_numpy()
+        rows.append(
+            {
+                "start": row.starter,
+                "learned": row.starter in map(str, LEARNED),
+                "first_s": row.first_s,
+                "speedup": float(np.median(_ratio(cold, own))),
+                "fastest": int((fastest == row.starter).sum()),
+                "never": float(np.isinf(own).mean()),
+                "make_s": row.start_s,
+                "end_s": row.end_s,
+                "start_excess": row.start_excess,
+                "excess": row.excess,
+                "worst_excess": row.worst_excess,
+                "no_worse": float(np.mean(usd[row.starter] <= usd["none"] * (1.0 + gap))),
+                "reached_gap": row.reached,
+                "fallback": row.fallback,
+                "started": row.started,
+            }
+        )
+    table = pd.DataFrame(rows).sort_values(["first_s", "excess"], kind="stable")
+    return table.replace(np.inf, np.nan).reset_index(drop=True)
+
+
+def profile_table(solves: list[Solve], limit_s: float) -> pd.DataFrame:
+    """Share of hours with a good plan by seconds, a line a start."""
+    each, parts = solve_table(solves), []
+    hours = each["period"].nunique()
+    for name in dict.fromkeys(solve.starter for solve in solves):
+        seconds = each.loc[each["starter"] == name, "first_s"].dropna().sort_values().to_numpy()
+        share = np.arange(1, len(seconds) + 1) / hours
+        last = share[-1] if len(share) else 0.0
+        ends = np.append(seconds, max(limit_s, seconds[-1] if len(seconds) else 0.0))
+        parts.append(
+            pd.DataFrame({"start": name, "seconds": ends, "share": np.append(share, last)})
+        )
+    return pd.concat(parts, ignore_index=True)
+
+
+def _ratio(cold: np.ndarray, own: np.ndarray) -> np.ndarray:
+    """cold / own by hour; 1 where both never came, 0 where only this one did not."""
+    both = np.isinf(cold) & np.isinf(own)
+    with np.errstate(invalid="ignore"):
+        return np.where(both, 1.0, cold / np.maximum(own, 1e-9))
