@@ -12,6 +12,7 @@ with loading("evaluate"):
     from lpo.evaluate.config import EvaluateConfig, run_folders, validate
     from lpo.evaluate.judging import chosen_sets, forecasts, judge
     from lpo.evaluate.results import write_results
+    from lpo.evaluate.starting import learned_start, start_note
     from lpo.evaluate.trained import load_run, on_other_demand
     from lpo.runs import RunFolder, progress, run_command, tracking
 
@@ -23,10 +24,13 @@ def job(cfg: EvaluateConfig, folder: RunFolder) -> Mapping[str, Any]:
     runs = [load_run(path, cfg.replan, cfg.demand_scale) for path in run_folders(cfg)]
     folder.record(data=[source for run in runs for source in run.problem.sources])
     folder.record(timings_s={"loading": perf_counter() - clock})
+    clock = perf_counter()
+    starts = [learned_start(run, cfg) for run in runs]
+    folder.record(timings_s={"start": perf_counter() - clock})
 
     with tracking(cfg.tracking, folder.path, folder.read_config(), cfg.command) as log:
         clock = perf_counter()
-        for run in runs:
+        for run, start in zip(runs, starts, strict=True):
             other = None if cfg.workload is None else on_other_demand(run, cfg.workload)
             tests = chosen_sets(run, cfg, other)
             predictions = forecasts(run, cfg, tests)
@@ -34,9 +38,10 @@ def job(cfg: EvaluateConfig, folder: RunFolder) -> Mapping[str, Any]:
                 len(values) * values.shape[1] for p in predictions for values in p.by_set.values()
             )
             with progress(decisions, run.name) as advance:
-                judged.append(judge(run, cfg, tests, predictions, advance))
+                judged.append(judge(run, cfg, tests, predictions, advance, start))
             folder.write_table("evaluation", pd.concat([each.rows for each in judged]))
             notes += run.problem.notes if other is None else []
+            notes += start_note(run, cfg, judged[-1].rows)
         folder.record(timings_s={"evaluation": perf_counter() - clock})
         metrics = write_results(folder, cfg, runs, judged, list(dict.fromkeys(notes)))
         log(metrics, 0)

@@ -12,6 +12,7 @@ from lpo.train.config import WorkloadConfig, WorkloadKind
 
 DecisionKind = Enum("DecisionKind", ["relaxed", "rounded", "exact"])
 SolverKind = Enum("SolverKind", ["auto", "gurobi", "highs"])
+StartKind = Enum("StartKind", ["rounded", "nearest", "regression", "diffusion"])
 
 
 @dataclass
@@ -25,7 +26,8 @@ class EvaluateConfig(CommandConfig):
     the trained ones and the best rules. seeds: how many of the run's seeds, null for all. replan:
     slots that are committed before the fleet is planned again, null for the whole horizon.
     demand_scale: multiplies demand and forecasts, for a fleet that serves so many times the trace.
-    gap and time_limit_s: of each exact plan.
+    gap and time_limit_s: of each exact plan. start: where the search of a fleet's exact plan
+    begins, the rounded relaxation or what is learned from the run's training windows.
     """
 
     command: str = "evaluate"
@@ -40,6 +42,7 @@ class EvaluateConfig(CommandConfig):
     solver: SolverKind = SolverKind.auto
     gap: float = 1e-3
     time_limit_s: float = 10.0
+    start: StartKind = StartKind.rounded
 
 
 def listed(value: Any) -> list[str]:
@@ -81,6 +84,10 @@ def validate(cfg: EvaluateConfig) -> None:
         check(cfg, key, positive, "> 0")
     check(cfg, "gap", lambda gap: 0 <= gap < 1, "in [0, 1)")
     check(cfg, "decisions", bool, f"some of {', '.join(DecisionKind.__members__)}")
+    if cfg.start is not StartKind.rounded and DecisionKind.exact not in cfg.decisions:
+        raise InputError(
+            f"start: {cfg.start.name} given without exact in decisions; allowed: rounded"
+        )
     demand = cfg.workload
     if demand is not None and demand.name is WorkloadKind.trace and not demand.path:
         raise InputError("workload.path: None given; allowed: the file of a trace (docs/data.md)")

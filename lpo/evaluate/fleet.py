@@ -1,6 +1,6 @@
 """Fleets planned over a rolling horizon from forecasts, priced by the demand that came."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from time import perf_counter
 from typing import Any, NamedTuple
 
@@ -8,6 +8,7 @@ import numpy as np
 
 from lpo import provision
 from lpo.evaluate.rows import Outcome
+from lpo.l2o.warm.fleet import FleetStart
 from lpo.optim import MilpStatus, solve_milp
 
 BOUND_SLOTS = 120  # slots of one linear program of the bound
@@ -16,12 +17,14 @@ BOUND_SLOTS = 120  # slots of one linear program of the bound
 class Rolled(NamedTuple):
     """Fleets that are run, [..., T, K] replicas, and how they were found.
 
-    gap: largest relative gap of an exact plan, NaN for other decisions. solver: what solved them.
-    seconds: of all plans.
+    gap: largest relative gap of an exact plan, NaN for other decisions. fallback: share of exact
+    plans whose predicted start the guard refused, NaN without predictions. solver: what solved
+    them. seconds: of all plans.
     """
 
     n: np.ndarray
     gap: float
+    fallback: float
     solver: str
     seconds: float
 
@@ -36,31 +39,43 @@ def roll_fleets(
     gap: float,
     time_limit_s: float,
     advance: Callable[[int], Any],
+    start: FleetStart | None = None,
 ) -> Rolled:
     """Plan and run a fleet for each row of forecasts [B, P, H]: relaxed, rounded or exact plans.
 
     Every plan starts from the fleet that runs; `commit` slots of it are run. `advance` is told of
-    every finished plan.
+    every finished plan. start: where the search of an exact plan begins, None for the rounded
+    relaxation.
     """
-    gaps, solvers = [np.nan], set()
+    gaps, fell_back, solvers = [np.nan], [], set()
 
     def plan(forecast: np.ndarray, initial: np.ndarray) -> np.ndarray:
+        wanted, running = np.maximum(forecast, 0.0), np.rint(initial)
+        if decision == "exact" and start is not None:
+            return exact(wanted, running, map(predicted, wanted, running))
         relaxed = np.asarray(task.plan(forecast, initial))
         if decision == "relaxed":
             advance(len(forecast))
             return relaxed
-        wanted = np.maximum(forecast, 0.0)
-        running = np.rint(initial)
         rounded = provision.round_fleet(task.fleet, relaxed, wanted, initial=running)
         if decision == "rounded":
             advance(len(forecast))
             return rounded
+        return exact(wanted, running, rounded)
+
+    def predicted(demand: np.ndarray, before: np.ndarray) -> np.ndarray:
+        assert start is not None
+        begin = start.begin(task.fleet._replace(initial=before), demand)
+        fell_back.append(begin.fell_back)
+        return begin.replicas
+
+    def exact(wanted: np.ndarray, running: np.ndarray, begins: Iterable[np.ndarray]) -> np.ndarray:
         plans = []
-        for demand, start, before in zip(wanted, rounded, running, strict=True):
+        for demand, before, begin in zip(wanted, running, begins, strict=True):
             exact = provision.exact_plan(
                 task.fleet._replace(initial=before),
                 demand,
-                start=start,
+                start=begin,
                 solver=solver,
                 gap=gap,
                 time_limit_s=time_limit_s,
@@ -75,7 +90,11 @@ def roll_fleets(
     n = provision.roll(plan, forecasts, task.fleet.initial, commit)
     used = "+".join(sorted(solvers)) if decision == "exact" else "interior point"
     return Rolled(
-        n, float(np.nanmax(gaps)) if len(gaps) > 1 else np.nan, used, perf_counter() - clock
+        n,
+        float(np.nanmax(gaps)) if len(gaps) > 1 else np.nan,
+        float(np.mean(fell_back)) if fell_back else np.nan,
+        used,
+        perf_counter() - clock,
     )
 
 

@@ -1,6 +1,7 @@
 """Every method of a run on every chosen test set, by every kind of decision."""
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,6 +14,7 @@ from lpo.evaluate.config import EvaluateConfig, listed
 from lpo.evaluate.fleet import lower_bound, outcome, roll_fleets
 from lpo.evaluate.rows import Outcome, summarise
 from lpo.evaluate.trained import TrainedRun
+from lpo.l2o.warm.fleet import FleetStart
 from lpo.train.problem import catalogue_of, make_fleet
 from lpo.train.scoring import Predictions, predict, predict_rules
 
@@ -85,12 +87,15 @@ def judge(
     tests: dict[str, np.ndarray],
     predictions: list[Predictions],
     advance: Callable[[int], Any],
+    start: FleetStart | None = None,
 ) -> Judged:
     """Decide, price and compare; `advance` is told how many decisions are made.
 
-    One row a method, seed, test set and kind of decision.
+    One row a method, seed, test set and kind of decision. start: of exact plans of a fleet, None
+    for the rounded relaxation.
     """
-    on_set = _fleet_rows if run.cfg.provision.name.name == "fleet" else _capacity_rows
+    fleet = run.cfg.provision.name.name == "fleet"
+    on_set = partial(_fleet_rows, start=start) if fleet else _capacity_rows
     rows, schedules = [], []
     for name, windows in tests.items():
         candidates = [
@@ -116,6 +121,7 @@ def _fleet_rows(
     candidates: list[Candidate],
     target: np.ndarray,
     advance: Callable[[int], Any],
+    start: FleetStart | None,
 ) -> Rows:
     task = run.task
     assert isinstance(task, provision.FleetTask)
@@ -136,6 +142,7 @@ def _fleet_rows(
             gap=cfg.gap,
             time_limit_s=cfg.time_limit_s,
             advance=advance,
+            start=start,
         )
         for kind in kinds
     }
@@ -150,6 +157,8 @@ def _fleet_rows(
                 "gap_max": rolled[kind].gap,
                 "solver": rolled[kind].solver,
                 "seconds": rolled[kind].seconds / len(candidates),
+                "start": cfg.start.name if kind == "exact" else "",
+                "fallback": rolled[kind].fallback,
             }
             first = each.method == own and each.seed == run.cfg.seed and kind == kinds[-1]
             schedule = _schedule(run, n, batch[i], demand, commit) if first else None

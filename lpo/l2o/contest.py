@@ -17,11 +17,12 @@ from lpo.l2o.sampling import Model, Sample, Sampler, best, samples
 class Trace(NamedTuple):
     """What a method has reached on B problems. value: the least objective so far, [B, P]. calls:
     gradients taken by then, [B, P]. depth: of them, those that had to wait for one another, [B, P];
-    samples drawn side by side count once."""
+    samples drawn side by side count once. x: where the last value was found, [B, d]."""
 
     value: jax.Array
     calls: jax.Array
     depth: jax.Array
+    x: jax.Array
 
 
 @partial(jax.jit, static_argnums=(0, 1, 4))
@@ -31,7 +32,8 @@ def follow_best(
     """Return what the best of K starts reaches, starts [B, K, d], all of them side by side."""
     one = partial(multi_start, family, method)
     found = jax.vmap(lambda problem, x: one(problem, x, steps))(problems, starts)
-    return Trace(jax.lax.cummin(found.value, axis=1), found.calls, found.calls // starts.shape[1])
+    depth = found.calls // starts.shape[1]
+    return Trace(jax.lax.cummin(found.value, axis=1), found.calls, depth, found.x)
 
 
 class Drawn(NamedTuple):
@@ -48,7 +50,7 @@ def follow(
 ) -> Trace:
     """Return what a method reaches from starts [B, d] within `steps` steps."""
     found = jax.vmap(lambda problem, x: path(family, method, problem, x, steps))(problems, starts)
-    return Trace(jax.lax.cummin(found.value, axis=1), found.calls, found.calls)
+    return Trace(jax.lax.cummin(found.value, axis=1), found.calls, found.calls, found.x)
 
 
 @partial(jax.jit, static_argnums=(0, 1, 5, 6, 7, 8))
@@ -91,11 +93,17 @@ def draw(
     )
 
 
-def trace_of(drawn: Drawn, count: int | None = None) -> Trace:
-    """Return what the first `count` samples have reached when all are drawn, P = 1; None: all."""
-    value = drawn.each.value[:, :count].min(1, keepdims=True)
-    calls = drawn.each.calls[:, :count]
-    return Trace(value, calls.sum(1, keepdims=True), calls.max(1, keepdims=True))
+def first_of(drawn: Drawn, count: int) -> Drawn:
+    """Return the first `count` samples of each problem, as if no more had been drawn."""
+    each = jax.tree.map(lambda leaf: leaf[:, :count], drawn.each)
+    return Drawn(each, jax.vmap(best)(each))
+
+
+def trace_of(drawn: Drawn) -> Trace:
+    """Return what samples have reached when all are drawn, P = 1."""
+    calls = drawn.each.calls
+    value = drawn.best.value[:, None]
+    return Trace(value, calls.sum(1, keepdims=True), calls.max(1, keepdims=True), drawn.best.x)
 
 
 def polish(family: Family, method: Method, problems: Problem, drawn: Drawn, steps: int) -> Trace:
@@ -104,4 +112,4 @@ def polish(family: Family, method: Method, problems: Problem, drawn: Drawn, step
     after = follow(family, method, problems, drawn.best.x, steps)
     before = trace_of(drawn)
     value = jnp.minimum(after.value, before.value)
-    return Trace(value, after.calls + before.calls, after.depth + before.depth)
+    return Trace(value, after.calls + before.calls, after.depth + before.depth, after.x)

@@ -40,6 +40,15 @@ def _apart(x: jax.Array) -> jax.Array:
     return distances.sum() / (count * (count - 1))
 
 
+def normal_of(x: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Return means [B, d] and one standard deviation [B] for all coordinates of the normal law of
+    K >= 2 samples x [B, K, d]; raise InputError on a single sample."""
+    given = np.asarray(x, np.float64)
+    if given.shape[1] < 2:
+        raise InputError(f"A law needs at least two samples a problem, got {given.shape[1]}.")
+    return given.mean(1), np.sqrt(given.var(1, ddof=1).mean(-1))
+
+
 def kl_of_normals(mean: Any, sd: float, prior_mean: Any, prior_sd: float) -> float:
     """Return KL(N(mean, sd^2 I) | N(prior_mean, prior_sd^2 I)), means [d], in nats."""
     mean, prior_mean = np.asarray(mean, float), np.asarray(prior_mean, float)
@@ -64,6 +73,17 @@ def risk_bound(empirical: float, kl: float, problems: int, delta: float = 0.05) 
     return empirical + float(
         np.sqrt((kl + np.log(2.0 * np.sqrt(problems) / delta)) / (2.0 * problems))
     )
+
+
+def weight_of(kl: float, problems: int, delta: float = 0.05) -> float:
+    """Return the weight that minimises Catoni's bound, empirical risk + KL / weight + (weight / 8
+    problems + log(1 / delta) / weight), losses in [0, 1]: sqrt(8 problems (KL + log 1 / delta)).
+
+    Alquier, User-friendly introduction to PAC-Bayes bounds, 2024, theorem 2.1. Raises InputError as
+    `risk_bound`.
+    """
+    risk_bound(0.0, kl, problems, delta)
+    return float(np.sqrt(8.0 * problems * (kl + np.log(1.0 / delta))))
 
 
 def best_spread(trace_of_hessian: float, dimension: int, prior_sd: float, weight: float) -> float:

@@ -1,6 +1,7 @@
 """What a family of optimisation problems is to a learned optimiser. docs/l2o.md, "Families"."""
 
 from collections.abc import Callable
+from enum import StrEnum
 from typing import Any, NamedTuple
 
 import jax
@@ -15,11 +16,14 @@ class Composite(NamedTuple):
 
     smooth: (x [d], problem) -> []. prox: (x [d], step [], problem) -> [d], the minimiser over y of
     rest(y) + |y - x|^2 / (2 step). lipschitz: problem -> [], of the gradient of the smooth part.
+    matrix: () -> A [m, d] where smooth is |A x - b|^2 / 2 with one A for all problems, b being
+    `problem.b` [m]; None elsewhere.
     """
 
     smooth: Callable[[jax.Array, Problem], jax.Array]
     prox: Callable[[jax.Array, jax.Array, Problem], jax.Array]
     lipschitz: Callable[[Problem], jax.Array]
+    matrix: Callable[[], jax.Array] | None = None
 
 
 class Labels(NamedTuple):
@@ -29,6 +33,31 @@ class Labels(NamedTuple):
     value: jax.Array
 
 
+class Least(StrEnum):
+    """What is known of least objectives. labels: they are those of labels. best_known: labels are
+    near them, and a method may come below; the least that anything is known to reach stands for
+    them. zero: they are 0, or come as near to it as one likes."""
+
+    LABELS = "labels"
+    BEST_KNOWN = "best_known"
+    ZERO = "zero"
+
+
+class Reported(NamedTuple):
+    """What is said of a point in place of its objective. of: objectives [...] -> [...], increasing,
+    0 at 0."""
+
+    name: str
+    of: Callable[[jax.Array], jax.Array]
+
+
+class Score(NamedTuple):
+    """What a point is worth beyond its problem, such as on held-out data. of: x [d] -> []."""
+
+    name: str
+    of: Callable[[jax.Array], jax.Array]
+
+
 class Family(NamedTuple):
     """Problems of one kind in d variables, as pure functions of one problem.
 
@@ -36,7 +65,8 @@ class Family(NamedTuple):
     method that is not told otherwise starts. solve: problems with a leading axis B -> `Labels`.
     features: problem -> [f], what a network is told of it; f = 0 where that is nothing. composite:
     None where the objective is smooth, or is treated so. lipschitz of a smooth objective is not
-    known.
+    known. least: what gaps are measured from. reported: None, the objective itself. score: None
+    where a point has no worth beyond its problem.
     """
 
     name: str
@@ -47,6 +77,9 @@ class Family(NamedTuple):
     solve: Callable[[Problem], Labels]
     features: Callable[[Problem], jax.Array]
     composite: Composite | None = None
+    least: Least = Least.LABELS
+    reported: Reported | None = None
+    score: Score | None = None
 
 
 def gradient(family: Family, x: jax.Array, problem: Problem) -> jax.Array:

@@ -13,7 +13,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from lpo.errors import InputError
-from lpo.l2o.family import Family, Labels, Problem
+from lpo.l2o.family import Family, Labels, Least, Problem, Reported
 from lpo.optim.linear import solve_linear
 from lpo.optim.matrix_program import MatrixProgram
 from lpo.optim.outcome import MilpStatus
@@ -137,6 +137,7 @@ def family_of(linear: LinearFamily) -> Family:
     """Return the family of primal-dual points z: d = n + m, objective = squared KKT error.
 
     Labels are solutions and multipliers by HiGHS. Methods start at x = lower, y = 0, as solvers do.
+    What is reported is the KKT error itself, which is 0 at optima.
     """
 
     def prior(key: jax.Array) -> jax.Array:
@@ -151,6 +152,8 @@ def family_of(linear: LinearFamily) -> Family:
         prior,
         lambda problems: labels(linear, problems),
         linear.features,
+        least=Least.ZERO,
+        reported=Reported("KKT error", jnp.sqrt),
     )
 
 

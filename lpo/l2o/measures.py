@@ -4,6 +4,11 @@ import jax
 import jax.numpy as jnp
 
 
+def or_worst(values: jax.Array) -> jax.Array:
+    """Return values [...] with infinity for those that are no numbers."""
+    return jnp.where(jnp.isnan(values), jnp.inf, values)
+
+
 def gaps(values: jax.Array, least: jax.Array, scale: jax.Array | float) -> jax.Array:
     """Return (f - f*) / max(|f*|, scale), values [B, ...], least f* [B]."""
     below = least.reshape(-1, *(1,) * (values.ndim - 1))

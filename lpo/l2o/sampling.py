@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from lpo.l2o.denoisers.denoiser import Denoiser, Probe
 from lpo.l2o.family import Family, Problem
 from lpo.l2o.guidance import probe
+from lpo.l2o.measures import or_worst
 from lpo.l2o.noise import Noise, Normaliser, from_normal, levels
 
 
@@ -107,6 +108,5 @@ def samples(
 
 def best(drawn: Sample) -> Sample:
     """Return the sample of the least objective of [K]; its calls are those of all."""
-    value = jnp.where(jnp.isnan(drawn.value), jnp.inf, drawn.value)
-    at = value.argmin()
+    at = or_worst(drawn.value).argmin()
     return Sample(drawn.x[at], drawn.value[at], drawn.calls.sum())

@@ -11,6 +11,8 @@ from lpo.runs.findings import Findings as Findings
 from lpo.runs.findings import write_findings as write_findings
 from lpo.runs.folder import RunFolder as RunFolder
 from lpo.runs.interruptible import interruptible as interruptible
+from lpo.runs.job import carry_out as carry_out
+from lpo.runs.job import conclude as conclude
 from lpo.runs.progress import progress as progress
 from lpo.runs.report import Picture as Picture
 from lpo.runs.report import Report as Report

@@ -52,6 +52,14 @@ def numbers_or(
     }
 
 
+def only(given: Mapping[str, list[float]]) -> dict[str, float]:
+    """Return the one number of each name that `numbers_or` gave; raise InputError on several."""
+    for name, numbers in given.items():
+        if len(numbers) > 1:
+            raise InputError(f"analysis.values.{name}: {numbers} given; allowed: one number")
+    return {name: numbers[0] for name, numbers in given.items()}
+
+
 def _check_names(values: Mapping[str, Any], names: Collection[str]) -> None:
     for name in values:
         if name not in names:

@@ -6,6 +6,7 @@ import pytest
 
 from lpo import provision
 from lpo.evaluate import fleet as module
+from lpo.l2o.warm import fleet_start
 from lpo.optim import solve_milp
 
 
@@ -62,3 +63,25 @@ def test_exact_plans_start_from_the_fleet_that_runs():
         np.testing.assert_array_equal(run.n[0], np.tile([2.0, 0.0], (4 * commit, 1)))
         result = module.outcome(numbers, run.n[0], run.n[0], np.full(4 * commit, 20.0), commit)
         np.testing.assert_allclose(result.cost, [2 * commit + 60.0] + [2 * commit] * 3)
+
+
+def test_learned_starts_cost_what_the_rounded_one_does_and_say_how_often_they_were_refused():
+    """The relaxation in closed form; demand in training is about 20, and 500 was never seen."""
+    numbers = provision.make_fleet(np.array([10.0, 7.0]), [1.0, 0.8], [0.0, 0.0], 3.0, 100.0)
+    tenths = provision.fleet_task(
+        numbers, 2, backend=lambda demand, *rest: (jnp.ones((2, 2)) * demand[:, None] / 17.0,)
+    )
+    rng = np.random.default_rng(0)
+    start = fleet_start(tenths, 20.0 + rng.normal(0, 2, (60, 2)), predictor="nearest", commit=1)
+    usual = 20.0 + rng.normal(0, 1, (2, 4, 2))
+    settings = {"solver": "highs", "gap": 1e-3, "time_limit_s": 60.0, "advance": lambda count: None}
+    demand = usual[:, :, 0].ravel()
+    cost = []
+    for each in (None, start):
+        run = module.roll_fleets(tenths, "exact", usual, 1, start=each, **settings)
+        cost.append([provision.fleet_cost(numbers, n, demand[:4]).total for n in run.n])
+        assert np.isnan(run.fallback) if each is None else run.fallback <= 0.25
+    np.testing.assert_allclose(cost[1], cost[0], rtol=2e-3)
+    strange = module.roll_fleets(tenths, "exact", 25.0 * usual, 1, start=start, **settings)
+    assert strange.fallback == 1.0 and strange.gap <= 1e-3
+    assert np.isnan(module.roll_fleets(tenths, "rounded", usual, 1, **settings).fallback)

@@ -134,6 +134,30 @@ def test_another_demand_is_judged_whole_and_scaled(evaluate, fleet_run, trace):
     np.testing.assert_allclose(schedule["demand_tokens"], expected, rtol=1e-6)
 
 
+def test_learned_starts_leave_costs_within_the_gap_and_are_reported(evaluate, fleet_run, trace):
+    options = ["decisions=[exact]", "methods=[last]", "seeds=1", "solver=highs", *trace[0]]
+    found = []
+    for start in ("rounded", "nearest"):
+        code, folder, out, err = evaluate(f"run={fleet_run.folder}", f"start={start}", *options)
+        assert code == 0, err
+        rows = table(folder)
+        assert set(rows["start"]) == {start}
+        found.append(rows)
+        shutil.rmtree(folder)
+    plain, learned = found
+    np.testing.assert_allclose(learned["cost_usd"], plain["cost_usd"], rtol=1e-2)
+    assert np.all(learned["gap_max"] <= 1e-3) and np.all(learned["seconds"] > 0)
+    assert plain["fallback"].isna().all() and learned["fallback"].between(0, 1).all()
+    share = learned["fallback"].mean()
+    assert f"begin at what nearest predicts, or, where the guard refuses ({share:.0%})" in out
+
+
+def test_a_learned_start_of_a_task_without_fleets_is_refused(evaluate, finished):
+    code, _, _, err = evaluate(f"run={finished.folder}", "start=nearest")
+    assert code == 2 and err.count("\n") == 1
+    assert "start: nearest given, and" in err and "decides no fleet; allowed: rounded" in err
+
+
 def test_the_own_test_part_is_the_default(evaluate, fleet_run):
     code, folder, _, err = evaluate(
         f"run={fleet_run.folder}", "decisions=[relaxed]", "methods=[last]"
@@ -147,6 +171,10 @@ def test_the_own_test_part_is_the_default(evaluate, fleet_run):
     [
         ([], "run: None given; allowed: the folder of a run"),
         (["run=nowhere"], "run: nowhere holds no run"),
+        (
+            ["run={run}", "start=nearest", "decisions=[rounded]"],
+            "start: nearest given without exact in decisions; allowed: rounded",
+        ),
         (["run={run}", "gap=2"], "gap: 2.0 given; allowed: in [0, 1)"),
         (["run={run}", "decisions=[]"], "decisions: [] given; allowed: some of relaxed"),
         (["run={run}", "replan=4"], "replan: 4 given; allowed: at most 3"),

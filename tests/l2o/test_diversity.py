@@ -8,7 +8,14 @@ import pytest
 from scipy import integrate, optimize, stats
 
 from lpo.errors import InputError
-from lpo.l2o.diversity import best_spread, diversity, kl_of_normals, risk_bound
+from lpo.l2o.diversity import (
+    best_spread,
+    diversity,
+    kl_of_normals,
+    normal_of,
+    risk_bound,
+    weight_of,
+)
 
 
 def test_distances_spreads_and_best_of():
@@ -55,3 +62,25 @@ def test_the_best_spread_minimises_the_linearised_objective():
         found: Any = optimize.minimize_scalar(objective, bounds=(1e-3, 5.0), method="bounded")
         assert best_spread(trace, 4, 2.0, 0.7) == pytest.approx(found.x, rel=1e-3)
     assert best_spread(0.0, 4, 2.0, 0.7) == pytest.approx(2.0)  # flat: the prior's
+
+
+def test_the_weight_minimises_the_bound_that_is_linear_in_the_divergence():
+    kl, problems, delta = 3.0, 40, 0.1
+
+    def bound(weight):
+        return (kl + np.log(1.0 / delta)) / weight + weight / (8.0 * problems)
+
+    found: Any = optimize.minimize_scalar(bound, bounds=(1e-2, 1e3), method="bounded")
+    assert weight_of(kl, problems, delta) == pytest.approx(found.x, rel=1e-3)
+    with pytest.raises(InputError):
+        weight_of(-1.0, problems)
+
+
+def test_the_normal_law_of_samples():
+    rng = np.random.default_rng(2)
+    x = np.array([[[1.0, -2.0]], [[0.0, 4.0]]]) + 0.3 * rng.normal(size=(2, 4000, 2))
+    mean, sd = normal_of(x)
+    np.testing.assert_allclose(mean, [[1.0, -2.0], [0.0, 4.0]], atol=0.03)
+    np.testing.assert_allclose(sd, 0.3, rtol=0.03)  # over 8000 numbers, 3 standard errors
+    with pytest.raises(InputError, match="at least two samples"):
+        normal_of(x[:, :1])

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from lpo.errors import InputError
-from lpo.runs.numbers_given import SHARES, WHOLE, numbers_given, numbers_or
+from lpo.runs.numbers_given import SHARES, WHOLE, numbers_given, numbers_or, only
 
 
 def config(**values):
@@ -40,6 +40,12 @@ def test_numbers_as_given_or_by_default():
 def test_numbers_that_mean_nothing(values, line):
     with pytest.raises(InputError, match=line):
         numbers_or(config(**values), {"count": WHOLE}, load=(1.0,), count=(1,))
+
+
+def test_one_number_of_each_name():
+    assert only({"load": [2.0], "seeds": [4.0]}) == {"load": 2.0, "seeds": 4.0}
+    with pytest.raises(InputError, match=r"values.seeds: \[4.0, 5.0\] given; allowed: one number"):
+        only({"load": [2.0], "seeds": [4.0, 5.0]})
 
 
 @pytest.mark.parametrize(

@@ -69,7 +69,8 @@ def solve_allocation(
     """Return the cheapest allocation of an instance, within `gap`.
 
     uncertainty: None for the instance's own budgets. start: an allocation to begin from, or what
-    makes one of the instance, within the time limit. A bad one costs time and nothing else. The
+    makes one of the instance, within the time limit. A bad one costs time; where the time limit
+    ends the search, any start may also lead to a dearer plan than none, as another seed may. The
     rest is as in `lpo.optim.solve_milp`. Raises InputError as that does, AllocationInterrupted with
     what was found when the user stops it.
     """

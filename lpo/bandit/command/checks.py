@@ -13,10 +13,11 @@ from lpo.bandit.command.config import (
     RequestsKind,
     ridge_of,
 )
-from lpo.bandit.command.without_effect import given_keys, refuse_without_effect
+from lpo.bandit.command.without_effect import refuse_settings
 from lpo.bandit.contenders import NAMED
 from lpo.errors import InputError
 from lpo.runs import check
+from lpo.runs.without_effect import given_keys
 
 
 def validate(cfg: BanditConfig) -> None:
@@ -25,7 +26,7 @@ def validate(cfg: BanditConfig) -> None:
 
     Raises `InputError` with the key, what was given and what is allowed.
     """
-    refuse_without_effect(cfg)
+    refuse_settings(cfg)
     product = cfg.environment.family is FamilyKind.product
     cfg.regularisation = ridge_of(cfg)
     check(cfg, "seed", lambda seed: 0 <= seed < 2**32, "from 0 to 2^32 - 1")

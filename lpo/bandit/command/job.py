@@ -3,22 +3,12 @@
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from time import perf_counter
 from typing import Any
 
 from lpo.bandit.command.analyses import analysis_named
 from lpo.bandit.command.comparing import compare
 from lpo.bandit.command.config import AnalysisKind, BanditConfig, FamilyKind
-from lpo.runs import (
-    Findings,
-    RunFolder,
-    environment,
-    interruptible,
-    prepare_report,
-    source_of,
-    tracking,
-    write_findings,
-)
+from lpo.runs import Findings, RunFolder, carry_out, prepare_report, source_of
 
 LOG = "log.csv"
 """The log of the first seed, in the run folder of the product family."""
@@ -28,15 +18,7 @@ def job(cfg: BanditConfig, folder: RunFolder) -> Mapping[str, Any]:
     """Play the policies of a configuration and write what came out."""
     prepare_report()
     title, find = _task(cfg, folder)
-    with tracking(cfg.tracking, folder.path, folder.read_config(), cfg.command) as log:
-        clock = perf_counter()
-        found = interruptible(find)
-        folder.record(timings_s={"playing": perf_counter() - clock}, environment=environment())
-        clock = perf_counter()
-        write_findings(folder, f"lpo bandit: {title}", found)
-        folder.record(timings_s={"writing": perf_counter() - clock})
-        log({name: value for name, value in found.metrics.items() if value is not None}, 0)
-    return {"result": found.result, "metrics": found.metrics}
+    return carry_out(cfg, folder, title, find, timing="playing")
 
 
 def _task(cfg: BanditConfig, folder: RunFolder) -> tuple[str, Callable[[], Findings]]:

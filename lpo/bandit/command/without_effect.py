@@ -1,12 +1,6 @@
-"""Settings of the command line that the others leave without effect."""
+"""What settings need to have an effect."""
 
-from collections.abc import Callable, Mapping
-from enum import Enum
-from typing import Any, NamedTuple
-
-from hydra.core.hydra_config import HydraConfig
-from hydra.types import RunMode
-from omegaconf import OmegaConf
+from collections.abc import Mapping
 
 from lpo.bandit.command.config import (
     AnalysisKind,
@@ -17,16 +11,18 @@ from lpo.bandit.command.config import (
     RequestsKind,
 )
 from lpo.bandit.contenders import CLAIMING
-from lpo.errors import InputError
-from lpo.runs.experiments import find_conf
+from lpo.runs.without_effect import (
+    Needs,
+    experiment_keys,
+    given_keys,
+    refuse_without_effect,
+)
 
-
-class _Needs(NamedTuple):
-    """decides: key on which the effect hangs. good: whether there is one."""
-
-    decides: str
-    good: Callable[[BanditConfig], bool]
-    allowed: str
+_Needs = Needs[BanditConfig]
+# an experiment may set what decides
+_FAMILY = ("environment.family", "experiment")
+_ANALYSIS = ("analysis.name", "experiment")
+_INTERVAL = ("log.interval", "experiment")
 
 
 def _off_policy(cfg: BanditConfig) -> bool:
@@ -34,51 +30,53 @@ def _off_policy(cfg: BanditConfig) -> bool:
 
 
 _PRODUCT = _Needs(
-    "environment.family",
+    _FAMILY,
     lambda cfg: cfg.environment.family is FamilyKind.product,
     "environment.family=product",
 )
 _FAMILIES = _Needs(
-    "environment.family",
+    _FAMILY,
     lambda cfg: cfg.environment.family is not FamilyKind.product,
     "environment.family=disjoint or spherical",
 )
 _CHANGED = _Needs(
-    "product.change",
+    ("product.change", "experiment"),
     lambda cfg: cfg.product.change is not ChangeKind.none,
     "product.change=model_upgrade, price_change or new_hardware",
 )
 _FILES = _Needs(
-    "product.requests",
+    ("product.requests", "experiment"),
     lambda cfg: cfg.product.requests is RequestsKind.files,
     "product.requests=files",
 )
 _BOOTSTRAP = _Needs(
-    "log.interval", lambda cfg: cfg.log.interval is IntervalKind.bootstrap, "log.interval=bootstrap"
+    _INTERVAL, lambda cfg: cfg.log.interval is IntervalKind.bootstrap, "log.interval=bootstrap"
 )
 _BERNSTEIN = _Needs(
-    "log.interval",
+    _INTERVAL,
     lambda cfg: cfg.log.interval is IntervalKind.empirical_bernstein,
     "log.interval=empirical_bernstein",
 )
 _CHANGES = _Needs(
-    "log.changes", lambda cfg: cfg.log.changes is not None, "log.changes={action: budget}"
+    ("log.changes", "experiment"),
+    lambda cfg: cfg.log.changes is not None,
+    "log.changes={action: budget}",
 )
-_LOG = _Needs("analysis.name", _off_policy, "+experiment=off_policy")
-_PLAYED = _Needs("analysis.name", lambda cfg: not _off_policy(cfg), "any experiment but off_policy")
+_LOG = _Needs(_ANALYSIS, _off_policy, "+experiment=off_policy")
+_PLAYED = _Needs(_ANALYSIS, lambda cfg: not _off_policy(cfg), "any experiment but off_policy")
 
 
-def _not(name: AnalysisKind, instead: str) -> _Needs:
-    return _Needs("analysis.name", lambda cfg: cfg.analysis.name is not name, instead)
+def _not(name: AnalysisKind, instead: str) -> Needs[BanditConfig]:
+    return _Needs(_ANALYSIS, lambda cfg: cfg.analysis.name is not name, instead)
 
 
-def _plays(*names: str) -> _Needs:
+def _plays(*names: str) -> Needs[BanditConfig]:
     """One of these policies; what is no list is refused later."""
 
     def good(cfg: BanditConfig) -> bool:
         return not isinstance(cfg.policies, list) or any(name in cfg.policies for name in names)
 
-    return _Needs("policies", good, f"policies that have {' or '.join(names)}")
+    return _Needs(("policies", "experiment"), good, f"policies that have {' or '.join(names)}")
 
 
 _ROWS = _not(AnalysisKind.horizons, "other experiments (here analysis.values has the rows)")
@@ -94,7 +92,7 @@ _OF_PLAY = (
     "certificate",
     "x64",
 )
-NEEDS: Mapping[str, tuple[_Needs, ...]] = {
+NEEDS: Mapping[str, tuple[Needs[BanditConfig], ...]] = {
     "log": (_LOG,),
     "log.draws": (_LOG, _BOOTSTRAP),
     **{f"log.{key}": (_LOG, _CHANGES) for key in ("unchanged", "cap")},
@@ -117,7 +115,7 @@ NEEDS: Mapping[str, tuple[_Needs, ...]] = {
     "rounds": (_PLAYED, _not(AnalysisKind.widths, "other experiments")),
     "analysis.values": (
         _Needs(
-            "analysis.name",
+            _ANALYSIS,
             lambda cfg: cfg.analysis.name is AnalysisKind.horizons,
             "+experiment=horizon_sweep",
         ),
@@ -129,48 +127,10 @@ NEEDS: Mapping[str, tuple[_Needs, ...]] = {
 """By key, or by the section that a key is in: what has to hold for an effect."""
 
 
-def refuse_without_effect(cfg: BanditConfig) -> None:
+def refuse_settings(cfg: BanditConfig) -> None:
     """Raise InputError, one line, for the first setting of the command line without effect, and for
-    one of an experiment where the command line chooses another family.
-
-    In a sweep a key may have none in some runs, where what decides is given too.
-    """
-    if not HydraConfig.initialized():
-        return
-    given, keys = HydraConfig.get(), given_keys()
-    sweep = given.mode is RunMode.MULTIRUN
-    experiment = given.runtime.choices.get("experiment")
-    for key in keys:
-        _refuse(cfg, key, keys if sweep else [])
-    if "environment.family" in keys and isinstance(experiment, str) and not sweep:
-        for key in _keys_of(experiment):
-            _refuse(cfg, key, [], f" by experiment {experiment}")
-
-
-def given_keys() -> list[str]:
-    """Return the keys of the command line; none outside a command."""
-    if not HydraConfig.initialized():
-        return []
-    return [each.partition("=")[0].lstrip("+~") for each in HydraConfig.get().overrides.task]
-
-
-def _refuse(cfg: BanditConfig, key: str, swept: list[str], by: str = "") -> None:
-    for needs in NEEDS.get(key) or NEEDS.get(key.partition(".")[0], ()):
-        if not needs.good(cfg) and needs.decides not in swept and "experiment" not in swept:
-            raise InputError(
-                f"{key}: given{by} with {needs.decides}={_shown(cfg, needs.decides)}; "
-                f"allowed: with {needs.allowed}"
-            )
-
-
-def _keys_of(experiment: str) -> list[str]:
-    """Sections' keys that an experiment sets, as the command line would: `section.key`."""
-    found = OmegaConf.to_container(OmegaConf.load(find_conf() / f"experiment/{experiment}.yaml"))
-    sections = found.items() if isinstance(found, dict) else ()
-    return [f"{name}.{key}" for name, part in sections if isinstance(part, dict) for key in part]
-
-
-def _shown(cfg: Any, key: str) -> str:
-    for name in key.split("."):
-        cfg = getattr(cfg, name)
-    return "null" if cfg is None else str(cfg.name if isinstance(cfg, Enum) else cfg)
+    one in a section of an experiment where the command line chooses another family."""
+    keys = given_keys()
+    if "environment.family" in keys:
+        keys += [key for key in experiment_keys() if "." in key]
+    refuse_without_effect(cfg, NEEDS, keys)

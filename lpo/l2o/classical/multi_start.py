@@ -6,6 +6,7 @@ import jax.numpy as jnp
 from lpo.errors import InputError
 from lpo.l2o.classical.method import Method, Path, path
 from lpo.l2o.family import Family, Problem
+from lpo.l2o.measures import or_worst
 
 
 def multi_start(
@@ -29,8 +30,8 @@ def multi_start(
         return path(family, method, problem, x, steps)
 
     each = jax.vmap(one)(starts)
-    value = _or_worst(each.value)
-    lowest = _or_worst(jax.vmap(family.objective, (0, None))(each.x, problem)).argmin()
+    value = or_worst(each.value)
+    lowest = or_worst(jax.vmap(family.objective, (0, None))(each.x, problem)).argmin()
     return Path(value.min(0), each.calls.sum(0), each.x[lowest], each.last[value[:, -1].argmin()])
 
 
@@ -39,7 +40,3 @@ def prior_starts(family: Family, key: jax.Array, count: int) -> jax.Array:
     how many."""
     keys = jax.vmap(jax.random.fold_in, (None, 0))(key, jnp.arange(count))
     return jax.vmap(family.prior)(keys)
-
-
-def _or_worst(value: jax.Array) -> jax.Array:
-    return jnp.where(jnp.isnan(value), jnp.inf, value)

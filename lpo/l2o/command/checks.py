@@ -2,27 +2,36 @@
 
 import math
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from lpo.errors import InputError
 from lpo.l2o.command.config import (
     DenoiserKind,
-    FamilyKind,
     L2oConfig,
     PolishKind,
 )
 from lpo.l2o.recipes import RECIPES
 from lpo.runs import check
 
-BASELINES = ("gd", "momentum", "adam", "ista", "fista", "ishd")
+BASELINES = ("gd", "momentum", "adam", "ista", "fista", "ishd", "pdhg")
 PROXIMAL = ("ista", "fista")
+RATELESS = (*PROXIMAL, "pdhg")
 LEARNED = ("regression", "nearest", "lista", "alista", "l2o_dm", "rnnprop")
 _RECURRENT = ("l2o_dm", "rnnprop")  # minutes of training: only where asked for
 _OWN = {
     "lasso": ("rows", "columns", "fixed"),
     "rastrigin": ("dimension",),
     "ackley": ("dimension",),
+    "open_rastrigin": ("dimension",),
+    "digits": ("rows", "hidden", "path"),
+    "provisioning": ("demand_spread", "price_spread"),
+    "allocation": ("size", "instance", "demand_spread", "price_spread"),
 }
+_OPTIONAL = ("path",)
+_COMPOSITE = ("lasso",)
+_LINEAR = ("provisioning", "allocation")
+_HIDDEN = ("rastrigin", "ackley")  # tell nothing of themselves
 
 
 def validate(cfg: L2oConfig) -> None:
@@ -35,6 +44,7 @@ def validate(cfg: L2oConfig) -> None:
     check(cfg, "seeds", _between(1, 100), "from 1 to 100")
     _check_family(cfg)
     _fill(cfg)
+    assert cfg.work is not None
     for key, least, most in (
         ("denoiser.width", 1, 4096),
         ("denoiser.layers", 1, 64),
@@ -80,17 +90,30 @@ def _whole_once(numbers: list[int]) -> bool:
 
 def _check_family(cfg: L2oConfig) -> None:
     name = cfg.family.name.name
-    for key in ("rows", "columns", "fixed", "dimension"):
+    for key in sorted({key for keys in _OWN.values() for key in keys}):
         given = getattr(cfg.family, key)
-        if key in _OWN[name] and given is None:
+        if key in _OWN[name] and given is None and key not in _OPTIONAL:
             raise InputError(f"family.{key}: null given; allowed: a value (family.name={name})")
         if key not in _OWN[name] and given is not None:
             owners = [other for other, keys in _OWN.items() if key in keys]
             words = " or ".join(f"family.name={other}" for other in owners)
             raise InputError(f"family.{key}: given with family.name={name}; allowed: with {words}")
-    for key in ("rows", "columns", "dimension"):
-        if getattr(cfg.family, key) is not None:
+    for key in ("rows", "columns", "dimension", "hidden"):
+        if key in _OWN[name]:
             check(cfg, f"family.{key}", _between(1, 10**4), "from 1 to 10000")
+    if cfg.family.path is not None:
+        check(cfg, "family.path", lambda path: Path(path).is_file(), "a file, .npz of MNIST")
+    for key in ("demand_spread", "price_spread"):
+        if key in _OWN[name]:
+            check(cfg, f"family.{key}", lambda spread: 0 < spread <= 2, "in (0, 2]")
+    if cfg.family.size is not None:
+        check(
+            cfg,
+            "family.size",
+            lambda size: len(size) == 3 and all(1 <= each <= 50 for each in size),
+            "three whole numbers from 1 to 50",
+        )
+        check(cfg, "family.instance", _between(0, 2**31 - 1), "from 0 to 2^31 - 1")
 
 
 def _fill(cfg: L2oConfig) -> None:
@@ -104,6 +127,7 @@ def _fill(cfg: L2oConfig) -> None:
     _default(cfg.noise, least=recipe.least, most=recipe.most, rho=recipe.rho)
     _default(
         cfg.training,
+        problems=recipe.problems,
         steps=recipe.steps,
         batch=recipe.batch,
         rate=recipe.rate,
@@ -111,23 +135,36 @@ def _fill(cfg: L2oConfig) -> None:
     )
     _default(cfg.samples, levels=list(recipe.levels))
     own_polish = cfg.polish.name in (None, PolishKind[recipe.polish])
-    _default(cfg.polish, name=PolishKind[recipe.polish])
+    _default(cfg.polish, name=PolishKind[recipe.polish], steps=recipe.polish_steps)
     if own_polish:
         _default(cfg.polish, rate=recipe.polish_rate)
-    composite = cfg.family.name is FamilyKind.lasso
     _default(
         cfg,
-        baselines=[name for name in BASELINES if composite or name not in PROXIMAL],
+        baselines=[name for name in BASELINES if _applies(cfg, name)],
         learned=[name for name in _learned(cfg) if name not in _RECURRENT],
+        tests=recipe.tests,
+        validation=recipe.validation,
+        work=list(recipe.work),
+        success=recipe.success,
     )
 
 
+def _applies(cfg: L2oConfig, method: str) -> bool:
+    """Whether a classical method does: proximal steps and linear programs are of some families."""
+    name = cfg.family.name.name
+    if method in PROXIMAL:
+        return name in _COMPOSITE
+    return method != "pdhg" or name in _LINEAR
+
+
 def _learned(cfg: L2oConfig) -> list[str]:
-    """Learned baselines that apply: landscapes tell nothing of themselves, LISTA needs a matrix
-    that all problems share."""
-    if cfg.family.name is not FamilyKind.lasso:
+    """Learned baselines that apply: some landscapes tell nothing of themselves, LISTA needs a
+    matrix that all problems share."""
+    name = cfg.family.name.name
+    if name in _HIDDEN:
         return list(_RECURRENT)
-    return [name for name in LEARNED if cfg.family.fixed or name not in ("lista", "alista")]
+    shared = name in _COMPOSITE and cfg.family.fixed
+    return [name for name in LEARNED if shared or name not in ("lista", "alista")]
 
 
 def _default(part: Any, **values: Any) -> None:
@@ -137,8 +174,8 @@ def _default(part: Any, **values: Any) -> None:
 
 
 def _check_methods(cfg: L2oConfig) -> None:
-    composite = cfg.family.name is FamilyKind.lasso
-    allowed = [name for name in BASELINES if composite or name not in PROXIMAL]
+    composite = cfg.family.name.name in _COMPOSITE
+    allowed = [name for name in BASELINES if _applies(cfg, name)]
     for key, names in (("baselines", allowed), ("learned", _learned(cfg))):
         given = getattr(cfg, key)
         if len(set(given)) != len(given) or set(given) - set(names):
@@ -148,11 +185,12 @@ def _check_methods(cfg: L2oConfig) -> None:
         raise InputError("denoiser.name: unrolled given; allowed: mlp, coordinate (this family)")
     assert cfg.polish.name is not None
     name = cfg.polish.name.name
-    if name in PROXIMAL and not composite:
-        raise InputError(f"polish.name: {name} given; allowed: gd, momentum, adam (this family)")
-    if name in PROXIMAL and cfg.polish.rate is not None:
+    if not _applies(cfg, name):
+        words = ", ".join(each.name for each in PolishKind if _applies(cfg, each.name))
+        raise InputError(f"polish.name: {name} given; allowed: {words} (this family)")
+    if name in RATELESS and cfg.polish.rate is not None:
         raise InputError(f"polish.rate: given with polish.name={name}; allowed: null")
-    if name not in PROXIMAL:
+    if name not in RATELESS:
         if cfg.polish.rate is None:
             raise InputError(f"polish.rate: null given; allowed: a number (polish.name={name})")
         check(cfg, "polish.rate", lambda rate: 0 < rate < math.inf, "> 0 and finite")

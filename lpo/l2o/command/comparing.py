@@ -9,16 +9,20 @@ import pandas as pd
 from lpo.l2o.command.competing import RATES, SAMPLES, Entry, classical, sampled
 from lpo.l2o.command.config import L2oConfig
 from lpo.l2o.command.pictures import best_of_picture, work_picture
+from lpo.l2o.command.reporting import said, said_of_samples, scored, value_name, with_least
+from lpo.l2o.command.risk import DELTA, risk_table
 from lpo.l2o.command.tables import (
     curve_table,
     diversity_table,
+    goal_of,
+    least_is_zero,
     method_table,
     power,
     summary_table,
 )
 from lpo.l2o.command.world import World
 from lpo.l2o.denoisers.denoiser import Denoiser
-from lpo.l2o.family import Family
+from lpo.l2o.family import Family, Least
 from lpo.runs import Findings, ResultTable
 
 _SHOWN = (
@@ -32,6 +36,7 @@ _SHOWN = (
     "success",
     "milliseconds",
 )
+"""Columns of the summary on the terminal, as far as they say something of the family."""
 
 _DRAWN = {"classical": 2, "learned": 1, "sample": 2, "hybrid": 2}
 """How many of each kind are in the picture of gaps by work."""
@@ -50,29 +55,39 @@ def compare(
     entries = classical(cfg, family, world) + others
     own, drawn = sampled(cfg, family, world, denoiser, params)
     entries += own
+    risks = risk_table(cfg, family, world, denoiser, params, drawn)
+    world = with_least(family, world, entries)
+    entries, drawn = said(family, entries), said_of_samples(family, drawn)
     methods, summary = method_table(cfg, world, entries), summary_table(cfg, world, entries)
+    if family.score is not None:
+        summary[family.score.name] = [scored(family.score, entry) for entry in entries]
     curves, diverse = curve_table(world, entries), diversity_table(world, drawn)
-    goal = power(cfg.target)
+    value = value_name(family)
+    goal = f"{value if least_is_zero(world) else 'gap'} of {power(goal_of(cfg, world))}"
+    goal = f"{'an' if goal[0] in 'aeio' else 'a'} {goal}"
     tables = {
         "methods": ResultTable(
             "Methods at equal work",
-            "evaluations: gradients taken, those of all samples together. gap: of the best point "
-            f"so far, (f - f*) / max(|f*|, {world.scale:.3g}), over {cfg.tests} test problems"
-            f"{f' and {cfg.seeds} seeds' if cfg.seeds > 1 else ''}; gap_mean_low, gap_mean_high: "
-            f"95 % t-interval over {'seeds' if cfg.seeds > 1 else 'problems'}. success: share of "
-            f"problems with an objective below {cfg.success:g}.",
+            f"evaluations: {_counted(cfg)}, those of all samples together. value: {value} of the "
+            f"best point so far. gap: of that, (f - f*) / max(|f*|, {world.scale:.3g}), over "
+            f"{cfg.tests} test problems{f' and {cfg.seeds} seeds' if cfg.seeds > 1 else ''}; "
+            "gap_mean_low, gap_mean_high: 95 % t-interval over "
+            f"{'seeds' if cfg.seeds > 1 else 'problems'}. {_LEAST[family.least]} success: share of "
+            f"problems with a value below {cfg.success:g}, where f* is 0.",
             methods,
         ),
         "summary": ResultTable(
             "Work to the target, and the end",
-            f"evaluations_to_target: median gradients to a gap of {goal}, empty where half of the "
+            f"evaluations_to_target: median {_counted(cfg)} to {goal}, empty where half of the "
             "problems never reach it. evaluations: in all; depth: those that had to wait for one "
             "another, samples being drawn side by side. milliseconds: a problem, all test problems "
-            "in one program. rate: chosen on validation problems.",
+            "in one program. rate: chosen on validation problems."
+            + (f" {family.score.name}: of the last best point." if family.score else ""),
             summary,
         ),
     }
-    pictures = {"work": work_picture(_clearest(curves, summary), cfg.target)}
+    own_value = value if least_is_zero(world) else None
+    pictures = {"work": work_picture(_clearest(curves, summary), goal_of(cfg, world), own_value)}
     if len(diverse):
         tables["diversity"] = ResultTable(
             "Samples of one problem",
@@ -80,17 +95,44 @@ def compare(
             "deviation of their objectives.",
             diverse,
         )
-        pictures["best_of"] = best_of_picture(diverse)
-    shown: pd.DataFrame = summary.loc[:, list(_SHOWN)].dropna(axis=1, how="all")
+        pictures["best_of"] = best_of_picture(diverse, own_value)
+        tables["risk"] = ResultTable(
+            "A bound on the risk of a sample",
+            "risk: mean loss of one sample, (f - f*) over the mean objective at the prior, at most "
+            f"1. bound: McAllester's, with probability {1.0 - DELTA:.0%}; on test problems a "
+            "guarantee for this sampler, on training problems an indication, for kl is of a normal "
+            "law about each problem's samples. spread: its standard deviation, in those of "
+            "solutions; best_spread: what the trace of the Hessian asks for.",
+            risks,
+        )
+    # where the least is 0, the objective says what the gap does
+    hidden = ("gap_mean", "reached") if least_is_zero(world) else ()
+    names = [*_SHOWN, *([family.score.name] if family.score else [])]
+    shown: pd.DataFrame = summary.loc[:, [name for name in names if name not in hidden]]
+    shown = shown.dropna(axis=1, how="all")
     return Findings(
-        result=_result(cfg, summary),
-        metrics=_metrics(cfg, summary),
+        result=_result(cfg, family, world, summary),
+        metrics=_metrics(cfg, family, world, summary),
         tables=tables,
         pictures=pictures,
-        shown=[(f"gradients to a gap of {goal}, and what methods end with", shown)],
+        shown=[(f"{_counted(cfg)} to {goal}, and what methods end with", shown)],
         notes=_notes(cfg, world, entries, timings),
         frames={"curves": curves},
     )
+
+
+_LEAST = {
+    Least.LABELS: "f*: of labels.",
+    Least.BEST_KNOWN: "f*: the least that a label or any method here came to.",
+    Least.ZERO: "f*: 0.",
+}
+
+
+def _counted(cfg: L2oConfig) -> str:
+    """What work is counted in."""
+    assert cfg.polish.name is not None and cfg.baselines is not None
+    linear = "pdhg" in (*cfg.baselines, cfg.polish.name.name)
+    return "gradients (PDHG: products with the matrix and its transpose)" if linear else "gradients"
 
 
 def _clearest(curves: pd.DataFrame, summary: pd.DataFrame) -> pd.DataFrame:
@@ -104,9 +146,11 @@ def _clearest(curves: pd.DataFrame, summary: pd.DataFrame) -> pd.DataFrame:
     return curves.loc[curves["method"].isin(kept)]
 
 
-def _metrics(cfg: L2oConfig, summary: pd.DataFrame) -> dict[str, float | None]:
+def _metrics(
+    cfg: L2oConfig, family: Family, world: World, summary: pd.DataFrame
+) -> dict[str, float | None]:
     found: dict[str, float | None] = {}
-    goal = power(cfg.target)
+    goal = power(goal_of(cfg, world))
     for row in summary.to_dict("records"):
         needed = row["evaluations_to_target"]
         found[f"evaluations_to_{goal}/{row['method']}"] = None if np.isnan(needed) else needed
@@ -114,25 +158,31 @@ def _metrics(cfg: L2oConfig, summary: pd.DataFrame) -> dict[str, float | None]:
         if not np.isnan(row["success"]):
             found[f"success/{row['method']}"] = float(row["success"])
             found[f"value_mean/{row['method']}"] = float(row["value_mean"])
+        if family.score is not None:
+            found[f"{family.score.name}/{row['method']}"] = float(row[family.score.name])
     return found
 
 
-def _result(cfg: L2oConfig, summary: pd.DataFrame) -> str:
-    """The best with samples and the best without."""
+def _result(cfg: L2oConfig, family: Family, world: World, summary: pd.DataFrame) -> str:
+    """The best with samples and the best without: by work to the target where somebody of both
+    reaches it or no value speaks for itself, otherwise by the value at the end."""
     ours = summary["method"].str.startswith(SAMPLES)
-    landscape = bool(summary["success"].notna().to_numpy().any())
-    key = "value_mean" if landscape else "evaluations_to_target"
+    sides = {"with samples": summary.loc[ours], "without": summary.loc[~ours]}
+    goal = power(goal_of(cfg, world))
+    reached = [rows["evaluations_to_target"].notna().any() for rows in sides.values() if len(rows)]
+    by_value = least_is_zero(world) and not all(reached)
+    key = "value_mean" if by_value else "evaluations_to_target"
     parts = []
-    for words, rows in (("with samples", summary.loc[ours]), ("without", summary.loc[~ours])):
+    for words, rows in sides.items():
         rows = rows.loc[rows[key].notna()]
         if not len(rows):
             continue
         best = rows.loc[rows[key].idxmin()]
         said = f"{best[key]:.3g} ({best['method']}"
-        if landscape:
-            said += f", {best['success']:.0%} found, {best['evaluations']} gradients"
+        if by_value:
+            said += f", {best['success']:.0%} below {goal}, {best['evaluations']} gradients"
         parts.append(f"{words} {said})")
-    what = "least mean objective" if landscape else f"median gradients to {power(cfg.target)}"
+    what = f"least mean {value_name(family)}" if by_value else f"median gradients to {goal}"
     return f"{what}: {'; '.join(parts) or 'never reached'}"
 
 

@@ -7,12 +7,17 @@ from omegaconf import MISSING
 
 from lpo.runs import CommandConfig
 
-FamilyKind = Enum("FamilyKind", ["lasso", "rastrigin", "ackley"])
+FamilyKind = Enum(
+    "FamilyKind",
+    ["lasso", "rastrigin", "ackley", "open_rastrigin", "digits", "provisioning", "allocation"],
+)
 DenoiserKind = Enum("DenoiserKind", ["mlp", "coordinate", "unrolled"])
 TrainerKind = Enum("TrainerKind", ["stateless", "rollout"])
 SamplerKind = Enum("SamplerKind", ["euler", "ancestral"])
-PolishKind = Enum("PolishKind", ["gd", "momentum", "adam", "ista", "fista"])
-AnalysisKind = Enum("AnalysisKind", ["provisioning", "rolling"])
+PolishKind = Enum("PolishKind", ["gd", "momentum", "adam", "ista", "fista", "pdhg"])
+AnalysisKind = Enum(
+    "AnalysisKind", ["provisioning", "rolling", "alpha", "guidance", "trainer", "sampling"]
+)
 
 
 @dataclass
@@ -24,6 +29,12 @@ class FamilyConfig:
     columns: int | None = None
     fixed: bool | None = None
     dimension: int | None = None
+    hidden: int | None = None
+    path: str | None = None
+    demand_spread: float | None = None
+    price_spread: float | None = None
+    size: list[int] | None = None
+    instance: int | None = None
 
 
 @dataclass
@@ -60,7 +71,7 @@ class NoiseConfig:
 class L2oTrainingConfig:
     """Training (`lpo.l2o.training`)."""
 
-    problems: int = 20000
+    problems: int | None = None
     trainer: TrainerKind = TrainerKind.stateless
     steps: int | None = None
     batch: int | None = None
@@ -86,7 +97,7 @@ class PolishConfig:
 
     name: PolishKind | None = None
     rate: float | None = None
-    steps: int = 100
+    steps: int | None = None
 
 
 @dataclass
@@ -112,9 +123,9 @@ class L2oConfig(CommandConfig):
     polish: PolishConfig = field(default_factory=PolishConfig)
     baselines: list[str] | None = None
     learned: list[str] | None = None
-    tests: int = 512
-    validation: int = 128
-    work: list[int] = field(default_factory=lambda: [8, 16, 32, 64, 128, 256])
+    tests: int | None = None
+    validation: int | None = None
+    work: list[int] | None = None
     target: float = 1e-3
-    success: float = 1e-2
+    success: float | None = None
     analysis: L2oAnalysisConfig = field(default_factory=L2oAnalysisConfig)

@@ -15,20 +15,24 @@ from lpo.optim.training import Training, seed_keys
 from lpo.runs import (
     Checkpoints,
     RunFolder,
+    carry_out,
+    conclude,
     environment,
     interruptible,
     prepare_report,
     tracking,
-    write_findings,
 )
 from lpo.runs.stages import Stages
 
 
 def job(cfg: L2oConfig, folder: RunFolder) -> Mapping[str, Any]:
-    """Train on solved problems, and compare with what needs no training."""
+    """Train on solved problems and compare with what needs no training, or carry out an experiment
+    instead."""
     prepare_report()
-    if cfg.analysis.name is not None:
-        return _analysed(cfg, folder)
+    name = cfg.analysis.name
+    if name is not None:
+        find = partial(analysis_named(name), cfg, folder)
+        return carry_out(cfg, folder, name.name, find, timing=name.name)
     family = family_of(cfg)
     denoiser = denoiser_of(cfg, family)
     clock = perf_counter()
@@ -57,28 +61,5 @@ def job(cfg: L2oConfig, folder: RunFolder) -> Mapping[str, Any]:
             )
 
         others = learned(cfg, family, world, train)
-        clock = perf_counter()
-        found = interruptible(
-            partial(compare, cfg, family, world, denoiser, state.ema, others, stages.timings_s)
-        )
-        folder.record(timings_s={"comparing": perf_counter() - clock})
-        clock = perf_counter()
-        write_findings(folder, f"lpo l2o: {family.name}", found)
-        folder.record(timings_s={"writing": perf_counter() - clock})
-        log({name: value for name, value in found.metrics.items() if value is not None}, steps)
-    return {"result": found.result, "metrics": found.metrics}
-
-
-def _analysed(cfg: L2oConfig, folder: RunFolder) -> Mapping[str, Any]:
-    """Carry out an experiment instead."""
-    name = cfg.analysis.name
-    assert name is not None
-    with tracking(cfg.tracking, folder.path, folder.read_config(), cfg.command) as log:
-        clock = perf_counter()
-        found = interruptible(partial(analysis_named(name), cfg, folder))
-        folder.record(timings_s={name.name: perf_counter() - clock}, environment=environment())
-        clock = perf_counter()
-        write_findings(folder, f"lpo l2o: {name.name}", found)
-        folder.record(timings_s={"writing": perf_counter() - clock})
-        log({name: value for name, value in found.metrics.items() if value is not None}, 0)
-    return {"result": found.result, "metrics": found.metrics}
+        find = partial(compare, cfg, family, world, denoiser, state.ema, others, stages.timings_s)
+        return conclude(cfg, folder, family.name, find, log, timing="comparing", step=stages.steps)

@@ -22,6 +22,7 @@ from lpo.l2o.learned.nearest import nearest
 from lpo.l2o.learned.optimiser import method_of
 from lpo.l2o.learned.predictor import Predictor
 from lpo.l2o.learned.rnnprop import rnnprop
+from lpo.l2o.learned.solved import Solved
 from lpo.l2o.training import Objective
 from lpo.optim.training import Training
 
@@ -32,7 +33,6 @@ LAYERS = {"lista": (lista, 2000, 3e-3), "alista": (alista, 500, 1e-2)}
 """Of LISTA and its like: what makes them, training steps and rate."""
 RULES = {"l2o_dm": l2o_dm, "rnnprop": rnnprop}
 _RULE_STEPS = 400
-_REGRESSION_STEPS = 3000
 
 
 def learned(cfg: L2oConfig, family: Family, world: World, train: Train) -> list[Entry]:
@@ -52,10 +52,13 @@ def learned(cfg: L2oConfig, family: Family, world: World, train: Train) -> list[
 def _regression(
     name: str, cfg: L2oConfig, family: Family, world: World, train: Train
 ) -> list[Entry]:
-    known, objective = world.training, Objective(alpha=cfg.training.alpha)
+    given: Any = cfg.training  # as the denoiser: the same steps and batches
+    known, objective = world.training, Objective(alpha=given.alpha, scale=given.gap_scale)
     data = regression.solved(family, known.problems, world.known, known.normaliser)
-    training = regression.make_training(family, steps=_REGRESSION_STEPS, objective=objective)
-    params = train(name, training, data, _REGRESSION_STEPS).ema
+    training = regression.make_training(
+        family, steps=given.steps, objective=objective, batch=given.batch
+    )
+    params = train(name, training, data, given.steps).ema
     predictors = [regression.regression(family, own, data) for own in _each(params, cfg.seeds)]
     return _predicted(name, cfg, family, world, predictors)
 
@@ -70,14 +73,16 @@ def _predicted(
     name: str, cfg: L2oConfig, family: Family, world: World, predictors: list[Predictor]
 ) -> list[Entry]:
     """Predictions alone, and with the polish of samples."""
-    method = polish_of(cfg, family)
+    method, steps = polish_of(cfg, family), cfg.polish.steps
+    assert steps is not None
     starts, seconds = timed(
         lambda: [jax.jit(jax.vmap(predict))(world.problems) for predict in predictors]
     )
-    traces, more = timed(
-        lambda: [follow(family, method, world.problems, x, cfg.polish.steps) for x in starts]
-    )
-    alone = [Trace(*(leaf[:, :1] for leaf in trace)) for trace in traces]
+    traces, more = timed(lambda: [follow(family, method, world.problems, x, steps) for x in starts])
+    alone = [
+        Trace(trace.value[:, :1], trace.calls[:, :1], trace.depth[:, :1], x)
+        for trace, x in zip(traces, starts, strict=True)
+    ]
     return [
         Entry(name, "predictor", alone, seconds),
         Entry(f"{name}_{method.name}", "hybrid", traces, seconds + more, cfg.polish.rate),
@@ -88,7 +93,7 @@ def _layers(name: str, cfg: L2oConfig, family: Family, world: World, train: Trai
     make, steps, rate = LAYERS[name]
     own = make(family)
     training = layers.make_training(family, own, steps=steps, rate=rate)
-    data = layers.solved(world.training.problems, world.known)
+    data = Solved(world.training.problems, world.known)
     params = train(name, training, data, steps).params
     methods = [layers.method_of(family, own, each) for each in _each(params, cfg.seeds)]
     return [_followed(name, family, world, methods, jnp.zeros_like(world.starts), own.count)]
@@ -97,9 +102,10 @@ def _layers(name: str, cfg: L2oConfig, family: Family, world: World, train: Trai
 def _rule(name: str, cfg: L2oConfig, family: Family, world: World, train: Train) -> list[Entry]:
     own = RULES[name]()
     training = unrolls.make_training(family, own, steps=_RULE_STEPS)
-    data = unrolls.solved(world.training.problems, world.known)
+    data = Solved(world.training.problems, world.known)
     params = train(name, training, data, _RULE_STEPS).params
     methods = [method_of(family, own, each) for each in _each(params, cfg.seeds)]
+    assert cfg.work is not None
     return [_followed(f"{name}_prior", family, world, methods, world.starts, max(cfg.work))]
 
 

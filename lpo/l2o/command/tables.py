@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 from scipy import stats
@@ -12,7 +11,7 @@ from lpo.l2o.command.config import L2oConfig
 from lpo.l2o.command.world import World
 from lpo.l2o.contest import Drawn
 from lpo.l2o.diversity import diversity
-from lpo.l2o.measures import evaluations_to, gap_at, gaps
+from lpo.l2o.measures import evaluations_to, gap_at, gaps, or_worst
 
 
 def power(number: float) -> str:
@@ -20,12 +19,25 @@ def power(number: float) -> str:
     return np.format_float_scientific(number, trim="-", exp_digits=1)
 
 
+def goal_of(cfg: L2oConfig, world: World) -> float:
+    """What methods are to reach: a gap, and an objective where the least is 0."""
+    assert cfg.success is not None
+    return cfg.success if least_is_zero(world) else cfg.target
+
+
+def least_is_zero(world: World) -> bool:
+    """Whether objectives speak for themselves."""
+    return not np.asarray(world.least).any()
+
+
 def method_table(cfg: L2oConfig, world: World, entries: list[Entry]) -> pd.DataFrame:
     """One row a method and amount of work that it has something after."""
     rows: list[dict[str, Any]] = []
+    given: Any = cfg
+    zero = least_is_zero(world)
     for entry in entries:
         every = [_of_gaps(world, trace.value) for trace in entry.traces]
-        for work in cfg.work:
+        for work in given.work:
             at = np.stack(
                 [
                     np.asarray(gap_at(gap, trace.calls, work))
@@ -34,7 +46,7 @@ def method_table(cfg: L2oConfig, world: World, entries: list[Entry]) -> pd.DataF
             )
             if np.isnan(at).all():
                 continue
-            value = at * _denominator(world) + np.asarray(world.labels.value)
+            value = at * _denominator(world) + np.asarray(world.least)
             low, high = _interval(at)
             rows.append(
                 {
@@ -47,7 +59,7 @@ def method_table(cfg: L2oConfig, world: World, entries: list[Entry]) -> pd.DataF
                     "gap_mean_high": high,
                     "value_mean": value.mean(),
                     "value_median": np.median(value),
-                    "success": (value < cfg.success).mean() if _least_is_zero(world) else np.nan,
+                    "success": (value < given.success).mean() if zero else np.nan,
                 }
             )
     return pd.DataFrame(rows)
@@ -56,17 +68,20 @@ def method_table(cfg: L2oConfig, world: World, entries: list[Entry]) -> pd.DataF
 def summary_table(cfg: L2oConfig, world: World, entries: list[Entry]) -> pd.DataFrame:
     """One row a method: work to the target, and what it ends with."""
     rows = []
+    given: Any = cfg
+    zero, goal = least_is_zero(world), goal_of(cfg, world)
     for entry in entries:
         every = [_of_gaps(world, trace.value) for trace in entry.traces]
         needed = np.stack(
             [
-                np.asarray(evaluations_to(gap, trace.calls, cfg.target))
+                np.asarray(evaluations_to(trace.value if zero else gap, trace.calls, goal))
                 for gap, trace in zip(every, entry.traces, strict=True)
             ]
         )
         median = float(np.median(needed))
         last = np.stack([np.asarray(gap[:, -1]) for gap in every])
-        value = last * _denominator(world) + np.asarray(world.labels.value)
+        value = last * _denominator(world) + np.asarray(world.least)
+        gap_ends, value_ends = _interval(last), _interval(value)
         one = entry.traces[0]
         rows.append(
             {
@@ -77,8 +92,12 @@ def summary_table(cfg: L2oConfig, world: World, entries: list[Entry]) -> pd.Data
                 "evaluations": int(one.calls[0, -1]),
                 "depth": int(one.depth[0, -1]),
                 "gap_mean": last.mean(),
+                "gap_mean_low": gap_ends[0],
+                "gap_mean_high": gap_ends[1],
                 "value_mean": value.mean(),
-                "success": (value < cfg.success).mean() if _least_is_zero(world) else np.nan,
+                "value_mean_low": value_ends[0],
+                "value_mean_high": value_ends[1],
+                "success": (value < given.success).mean() if zero else np.nan,
                 "milliseconds": 1e3 * entry.seconds / (len(one.value) * len(entry.traces)),
                 "rate": np.nan if entry.rate is None else entry.rate,
             }
@@ -87,7 +106,7 @@ def summary_table(cfg: L2oConfig, world: World, entries: list[Entry]) -> pd.Data
 
 
 def curve_table(world: World, entries: list[Entry]) -> pd.DataFrame:
-    """Gaps by work: method, kind, evaluations, gap_median, gap_mean, value_mean."""
+    """Gaps by work: method, kind, evaluations, gap_median, gap_mean, value_median, value_mean."""
     parts = []
     for entry in entries:
         gap = np.mean([np.asarray(_of_gaps(world, each.value)) for each in entry.traces], 0)
@@ -100,6 +119,7 @@ def curve_table(world: World, entries: list[Entry]) -> pd.DataFrame:
                     "evaluations": np.asarray(entry.traces[0].calls)[0],
                     "gap_median": np.median(gap, 0),
                     "gap_mean": gap.mean(0),
+                    "value_median": np.median(value, 0),
                     "value_mean": value.mean(0),
                 }
             )
@@ -115,7 +135,7 @@ def diversity_table(world: World, drawn: list[Drawn]) -> pd.DataFrame:
         return pd.DataFrame()
     found = [diversity(one.each.x, one.each.value) for one in drawn]
     best = np.stack([np.asarray(each.best_of) for each in found])
-    least, under = np.asarray(world.labels.value)[:, None], _denominator(world)[:, None]
+    least, under = np.asarray(world.least)[:, None], _denominator(world)[:, None]
     return pd.DataFrame(
         {
             "samples": np.arange(1, count + 1),
@@ -128,19 +148,16 @@ def diversity_table(world: World, drawn: list[Drawn]) -> pd.DataFrame:
 
 
 def _of_gaps(world: World, values: Any) -> Any:
-    return jnp.where(jnp.isnan(values), jnp.inf, gaps(values, world.labels.value, world.scale))
+    return or_worst(gaps(values, world.least, world.scale))
 
 
 def _denominator(world: World) -> np.ndarray:
-    return np.maximum(np.abs(np.asarray(world.labels.value)), world.scale)
-
-
-def _least_is_zero(world: World) -> bool:
-    return not np.asarray(world.labels.value).any()
+    return np.maximum(np.abs(np.asarray(world.least)), world.scale)
 
 
 def _interval(gap: np.ndarray) -> tuple[float, float]:
-    """95 % t-interval of the mean of gaps [seeds, B]: over seeds, over problems for one seed."""
+    """95 % t-interval of the mean of gaps or objectives [seeds, B]: over seeds, over problems for
+    one seed."""
     values = gap.mean(1) if len(gap) > 1 else gap[0]
     half = stats.t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values))
     return float(values.mean() - half), float(values.mean() + half)

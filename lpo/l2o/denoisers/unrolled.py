@@ -26,23 +26,23 @@ class _Gates(nn.Module):
         return last(hidden).reshape(self.layers, _GATES)
 
 
-def unrolled(family: Family, layers: int = 4, *, preconditioned: bool = True) -> Denoiser:
+def unrolled(family: Family, layers: int = 4) -> Denoiser:
     """Proximal gradient steps from c_s z whose sizes, thresholds and momenta are learned.
 
     Layer j: x <- prox(y - e^{s_j} P_j grad smooth(y) / L, e^{r_j} / L), y beyond x by a learned
-    momentum (none at first, so that the first network is `layers` steps of ISTA). The noise level
-    moves s_j, r_j and the momentum. Gregor and LeCun, Learning fast approximations of sparse
-    coding, 2010, with the noise level.
+    momentum (none at first, so that the first network is `layers` steps of ISTA). P_j [d, d] is the
+    identity, from which it is learned where all problems share their matrix. The noise level moves
+    s_j, r_j and the momentum. Gregor and LeCun, Learning fast approximations of sparse coding,
+    2010, with the noise level.
 
-    preconditioned: learn P_j [d, d], the identity at first; where all problems share their
-    matrices. Raises InputError on a family without a composite objective and on no layers.
+    Raises InputError on a family without a composite objective and on no layers.
     """
     composite = family.composite
     if composite is None:
         raise InputError(f"{family.name} has no proximal step: unrolled does not apply.")
     if layers < 1:
         raise InputError(f"`layers` must be at least 1, got {layers}.")
-    gates, d = _Gates(layers), family.dimension
+    gates, d, preconditioned = _Gates(layers), family.dimension, composite.matrix is not None
 
     def init(key: jax.Array) -> Any:
         params = {"gates": gates.init(key, jnp.ones(())), "bias": jnp.zeros((layers, _GATES))}

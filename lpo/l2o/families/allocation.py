@@ -40,6 +40,29 @@ def at(instance: Instance, problem: Multipliers) -> Instance:
     return instance._replace(data=_scaled(instance.data, jax.tree.map(_float64, problem)))
 
 
+def multipliers(base: Instance, instance: Instance) -> Multipliers:
+    """Return the p at which `at(base, p)` is `instance`, in float64 NumPy; infinite where the base
+    has nothing and the instance has something.
+
+    Raises InputError where they differ in more than arrivals and prices.
+    """
+    moved = ("arrivals_per_hour", "price_usd_per_hour")
+    for name, old, new in zip(base.data._fields, base.data, instance.data, strict=True):
+        if np.shape(old) != np.shape(new) or not (name in moved or np.array_equal(old, new)):
+            raise InputError(
+                f"`{name}` differs from that of {base.name}, around which relaxations were solved; "
+                f"only {' and '.join(moved)} may."
+            )
+    if base.tensor_parallel != instance.tensor_parallel:
+        raise InputError(f"`tensor_parallel` must be {base.tensor_parallel}, as in {base.name}.")
+    ratios = []
+    for name in moved:
+        old, new = (np.asarray(getattr(each.data, name), np.float64) for each in (base, instance))
+        none = np.where(new > 0.0, np.inf, 1.0)
+        ratios.append(np.divide(new, old, out=none, where=old > 0.0))
+    return Multipliers(*ratios)
+
+
 def allocation(
     instance: Instance,
     options: Options = CORRECTED,

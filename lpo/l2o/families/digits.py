@@ -9,7 +9,7 @@ import numpy as np
 import optax
 
 from lpo.errors import InputError
-from lpo.l2o.family import Family, Labels
+from lpo.l2o.family import Family, Labels, Least, Score
 from lpo.l2o.labels import in_batches
 
 CLASSES = 10
@@ -30,6 +30,7 @@ class Subset(NamedTuple):
 
 def digits(
     images: Images,
+    held_out: Images | None = None,
     *,
     hidden: int = 20,
     rows: int = 128,
@@ -50,7 +51,8 @@ def digits(
 
     **Arguments:**
 
-    - `images`: those of training, of which `rows` are a problem's.
+    - `images`: those of training, of which `rows` are a problem's. `held_out`: those on which the
+      accuracy of weights is their score.
     - `penalty`: times |x|^2 / 2, added to the mean cross-entropy.
     - `iterations`: of Adam for a label.
 
@@ -106,6 +108,10 @@ def digits(
         prior,
         partial(in_batches, jax.jit(jax.vmap(one)), batch=32),
         features,
+        least=Least.ZERO if penalty == 0.0 else Least.BEST_KNOWN,
+        score=None
+        if held_out is None
+        else Score("accuracy", partial(accuracy, images=held_out, hidden=hidden)),
     )
 
 

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from lpo.errors import InputError
-from lpo.l2o.family import Family, Labels
+from lpo.l2o.family import Family, Labels, Least
 
 
 class Shifted(NamedTuple):
@@ -67,4 +67,5 @@ def _hidden(
         prior,
         solve,
         lambda problem: jnp.zeros(0),
+        least=Least.ZERO,
     )

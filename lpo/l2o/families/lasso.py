@@ -57,13 +57,16 @@ def lasso(
     shared = _design(np.random.default_rng(seed).normal(size=(rows, columns)))
     greatest = float(np.linalg.norm(shared, 2) ** 2)
 
+    def shared_matrix() -> jax.Array:
+        return jnp.asarray(np.array(shared, np.float32))
+
     def matrix(problem: Lasso) -> jax.Array:
-        return jnp.asarray(np.array(shared, np.float32)) if problem.A is None else problem.A
+        return shared_matrix() if problem.A is None else problem.A
 
     def sample(key: jax.Array) -> Lasso:
         of_a, of_support, of_x, of_noise = jax.random.split(key, 4)
         if fixed:
-            A, own = jnp.asarray(np.array(shared, np.float32)), None
+            A, own = shared_matrix(), None
             lipschitz = jnp.float32(greatest)
         else:
             A = own = _unit(jax.random.normal(of_a, (rows, columns)))
@@ -84,7 +87,9 @@ def lasso(
         del problem
         return soft(x, step * penalty)
 
-    composite = Composite(smooth, prox, lambda problem: problem.lipschitz)
+    composite = Composite(
+        smooth, prox, lambda problem: problem.lipschitz, shared_matrix if fixed else None
+    )
 
     def features(problem: Lasso) -> jax.Array:
         return matrix(problem).T @ problem.b

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import optax
 
 from lpo.errors import InputError
-from lpo.l2o.family import Family, Labels
+from lpo.l2o.family import Family, Labels, Least
 from lpo.l2o.labels import in_batches
 
 _STEPS = 300  # of Adam from each start of a label
@@ -86,4 +86,5 @@ def open_rastrigin(dimension: int = 2, *, starts: int = 64) -> Family:
         lambda key: jax.random.normal(key, (d,)),
         partial(in_batches, jax.jit(jax.vmap(one)), batch=256),
         lambda problem: jnp.concatenate([problem.A.ravel(), problem.b, problem.c]),
+        least=Least.BEST_KNOWN,
     )

@@ -12,8 +12,8 @@ import optax
 
 from lpo.errors import InputError
 from lpo.l2o.classical.method import Method
-from lpo.l2o.families.lasso import Lasso
-from lpo.l2o.family import Composite, Family, Labels, Problem
+from lpo.l2o.family import Composite, Family, Problem
+from lpo.l2o.learned.solved import Solved
 from lpo.optim.training import Training
 
 Layer = Callable[[Any, Problem, jax.Array], jax.Array]
@@ -27,15 +27,6 @@ class Layers(NamedTuple):
     count: int
     init: Callable[[jax.Array], Any]
     layer: Layer
-
-
-class Solved(NamedTuple):
-    """Training data. problems: leaves [M, ...]. x: solutions, [M, d]. value: their objectives,
-    [M]."""
-
-    problems: Problem
-    x: jax.Array
-    value: jax.Array
 
 
 class State(NamedTuple):
@@ -58,11 +49,10 @@ def shared_matrix(family: Family) -> jax.Array:
 
     Raises InputError where problems are not of LASSO, or have each their own.
     """
-    problem = family.sample(jax.random.key(0))
-    if not isinstance(problem, Lasso) or problem.A is not None:
+    composite = family.composite
+    if composite is None or composite.matrix is None:
         raise InputError(f"{family.name} has no matrix that all problems share: LISTA needs one.")
-    # the features are A^T b
-    return jax.jacobian(lambda b: family.features(problem._replace(b=b)))(problem.b).T
+    return composite.matrix()
 
 
 def composite_of(family: Family) -> Composite:
@@ -109,11 +99,6 @@ def method_of(family: Family, layers: Layers, params: Any) -> Method:
     return Method(layers.name, init, step)
 
 
-def solved(problems: Problem, labels: Labels) -> Solved:
-    """Return training data of problems and their solutions."""
-    return Solved(problems, labels.x, labels.value)
-
-
 def make_training(
     family: Family,
     layers: Layers,
@@ -149,8 +134,8 @@ def make_training(
         return State(params, rule.init(params))
 
     def update(key: jax.Array, state: State, data: Solved) -> tuple[State, dict[str, jax.Array]]:
-        rows = jax.random.randint(key, (batch,), 0, len(data.value))
-        problems, x, least = jax.tree.map(lambda leaf: leaf[rows], data)
+        rows = jax.random.randint(key, (batch,), 0, len(data.labels.value))
+        problems, (x, least) = jax.tree.map(lambda leaf: leaf[rows], data)
 
         def mean(params: Any) -> jax.Array:
             return jax.vmap(loss, (None, 0, 0, 0))(params, problems, x, least).mean()

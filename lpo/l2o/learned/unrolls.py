@@ -8,16 +8,10 @@ import jax.numpy as jnp
 import optax
 
 from lpo.errors import InputError
-from lpo.l2o.family import Family, Labels, Problem, gradient
+from lpo.l2o.family import Family, Problem, gradient
 from lpo.l2o.learned.optimiser import Memory, Optimiser
+from lpo.l2o.learned.solved import Solved
 from lpo.optim.training import Training
-
-
-class Solved(NamedTuple):
-    """Training data. problems: leaves [M, ...]. value: least objectives, [M]."""
-
-    problems: Problem
-    value: jax.Array
 
 
 class Episode(NamedTuple):
@@ -37,11 +31,6 @@ class State(NamedTuple):
     params: Any
     inner: Any
     episode: Episode
-
-
-def solved(problems: Problem, labels: Labels) -> Solved:
-    """Return training data of problems and their solutions."""
-    return Solved(problems, labels.value)
 
 
 def make_training(
@@ -86,9 +75,9 @@ def make_training(
 
     def begun(key: jax.Array, data: Solved) -> Episode:
         of_rows, of_x = jax.random.split(key)
-        row = jax.random.randint(of_rows, (batch,), 0, len(data.value))
+        row = jax.random.randint(of_rows, (batch,), 0, len(data.labels.value))
         x = jax.vmap(start or family.prior)(jax.random.split(of_x, batch))
-        first = jax.vmap(gap)(x, _rows(data.problems, row), data.value[row])
+        first = jax.vmap(gap)(x, _rows(data.problems, row), data.labels.value[row])
         return nothing()._replace(row=row, x=x, first=first)
 
     def gap(x: jax.Array, problem: Problem, least: jax.Array) -> jax.Array:
@@ -119,7 +108,7 @@ def make_training(
             lambda: begun(key, data),
             lambda: state.episode,
         )
-        problem, least = _rows(data.problems, now.row), data.value[now.row]
+        problem, least = _rows(data.problems, now.row), data.labels.value[now.row]
 
         def loss(params: Any) -> tuple[jax.Array, tuple[jax.Array, Memory]]:
             lost, after = jax.vmap(run, (None, 0, 0, 0, 0, 0))(

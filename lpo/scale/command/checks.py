@@ -4,10 +4,9 @@ import math
 from pathlib import Path
 from typing import Any
 
-from hydra.core.hydra_config import HydraConfig
-
 from lpo.errors import InputError
 from lpo.runs import check
+from lpo.runs.without_effect import given_keys, refuse_without_effect
 from lpo.scale.command.config import (
     ALL,
     AZURE,
@@ -16,7 +15,7 @@ from lpo.scale.command.config import (
     ScaleConfig,
     ScenarioConfig,
 )
-from lpo.scale.command.without_effect import refuse_without_effect
+from lpo.scale.command.without_effect import NEEDS
 
 
 def validate(cfg: ScaleConfig) -> None:
@@ -46,18 +45,7 @@ def validate(cfg: ScaleConfig) -> None:
     _check_files(cfg)
     _check_models(cfg)
     _check_cluster(cfg)
-    refuse_without_effect(cfg, _keys_given())
-
-
-def _keys_given() -> list[str]:
-    """Of the command line of this run; not what an experiment sets."""
-    if not HydraConfig.initialized():
-        return []
-    # models of the command's own group are scale/models@models to Hydra
-    return [
-        override.partition("=")[0].lstrip("+~").rpartition("@")[2]
-        for override in HydraConfig.get().overrides.task
-    ]
+    refuse_without_effect(cfg, NEEDS, given_keys())
 
 
 def _check_limits(key: str, limits: ScenarioConfig) -> None:
@@ -101,7 +89,7 @@ def _check_models(cfg: ScaleConfig) -> None:
     """
     if cfg.models_file is None:
         return
-    keys = _keys_given()
+    keys = given_keys()
     for key in keys:
         if key.partition(".")[0] == "models":
             raise InputError(

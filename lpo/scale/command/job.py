@@ -6,15 +6,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-from lpo.runs import (
-    RunFolder,
-    environment,
-    interruptible,
-    prepare_report,
-    source_of,
-    tracking,
-    write_findings,
-)
+from lpo.runs import RunFolder, carry_out, prepare_report, source_of
 from lpo.scale.command.analyses import analysis_named
 from lpo.scale.command.answering import answer
 from lpo.scale.command.config import AnalysisKind, ScaleConfig
@@ -34,12 +26,4 @@ def job(cfg: ScaleConfig, folder: RunFolder) -> Mapping[str, Any]:
     find, title = answer, ", ".join(asked.scenarios)
     if name is not None:
         find, title = analysis_named(name), name.name.replace("_", " ")
-    with tracking(cfg.tracking, folder.path, folder.read_config(), cfg.command) as log:
-        clock = perf_counter()
-        found = interruptible(partial(find, cfg, asked))
-        folder.record(timings_s={"answering": perf_counter() - clock}, environment=environment())
-        clock = perf_counter()
-        write_findings(folder, f"lpo scale: {title}", found)
-        folder.record(timings_s={"writing": perf_counter() - clock})
-        log({name: value for name, value in found.metrics.items() if value is not None}, 0)
-    return {"result": found.result, "metrics": found.metrics}
+    return carry_out(cfg, folder, title, partial(find, cfg, asked), timing="answering")

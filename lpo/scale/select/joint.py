@@ -19,10 +19,10 @@ from lpo.scale.select.points import Points, points_of
 class Joint(NamedTuple):
     """Choices over all models, slots and passes under s limits.
 
-    curves: with the price of slots in their mean cost. feasible bool [s, m, p, K]. selections: [s]
-    each, `at` an index into m p K, the last one fastest. place: of the selections, [s, 5] each, in
-    the order of `Selections`. front: of each scenario all efficient points, in increasing cost.
-    hypervolume [s]: of the front, see `front_hypervolume`.
+    curves: those given. feasible bool [s, m, p, K]. selections: [s] each, `at` an index into m p K,
+    the last one fastest. place: of the selections, [s, 5] each, in the order of `Selections`.
+    front: of each scenario all efficient points, in increasing cost. hypervolume [s]: of the front,
+    see `front_hypervolume`.
     """
 
     curves: Curves
@@ -39,7 +39,6 @@ def joint(
     limits: Limits,
     allowed: Any,
     *,
-    slot_price: float = 0.0,
     most_parallel: int | None = None,
     feasible: Any = None,
 ) -> Joint:
@@ -48,19 +47,16 @@ def joint(
     Criteria are those of `select`, on the front of all models and slots. That is no line but a
     surface: points are taken in increasing cost (then time, k, slots and model), so that the
     cheapest of equals wins, of points that are equal in everything knees see one, and the
-    curvature is that of the zigzag through them, with its length as the parameter.
+    curvature is that of the zigzag through them, with its length as the parameter. More slots are
+    never worse, unless they cost something (`with_slots`) or too many are in use (`most_parallel`).
 
     **Arguments:**
 
     - `allowed`: bool [p, K]. `most_parallel`: slots that may be used at the most, where queries
       share them.
-    - `slot_price`: dollars per slot and second that it is reserved: P T seconds are added to the
-      cost (*ours*). Without it or `most_parallel` more slots are never worse; under the mean law
-      with it neither, since P T is the work of all passes.
     - `feasible`: bool [s, m, p, K] in place of what keeps the limits in the mean.
 
-    **Raises:** InputError on a price that is negative or not finite, no slots that may be used, and
-    `feasible` with a price, of which it knows nothing.
+    **Raises:** InputError on no slots that may be used.
     """
     slots = np.asarray(curves.parallel)
     if most_parallel is not None and most_parallel < slots.min():
@@ -68,21 +64,21 @@ def joint(
             f"`most_parallel` must be at least the least number of slots, {slots.min()}, "
             f"got {most_parallel}."
         )
-    if feasible is not None and slot_price > 0.0:
-        raise InputError("`slot_price` changes what is feasible: give one of it and `feasible`.")
-    priced = with_slots(curves, slot_price)
     usable = np.asarray(allowed, bool)
     if most_parallel is not None:
         usable = usable & (slots <= most_parallel)[:, None]
     if feasible is None:
-        feasible = feasible_by_mean(priced, limits, usable)
+        feasible = feasible_by_mean(curves, limits, usable)
     else:
         feasible = np.asarray(feasible, bool) & usable
-    return _choose(options, priced, limits, feasible)
+    return _choose(options, curves, limits, feasible)
 
 
 def with_slots(curves: Curves, slot_price: float) -> Curves:
-    """Return curves of which the mean cost has slot_price P E[T] added, dollars [m, p, K].
+    """Return curves of which the mean cost has slot_price P E[T] added, dollars [m, p, K] (*ours*).
+
+    slot_price: dollars per slot and second that it is reserved. Under the mean law it makes no
+    number of slots worse than another, since P T is the work of all passes.
 
     The spread of the sum is not known, since cost and time go together: it is NaN, as is the
     standard error of simulated curves, and percentiles are left out. Raises InputError on a price
@@ -102,8 +98,8 @@ def with_slots(curves: Curves, slot_price: float) -> Curves:
     return curves._replace(cost=cost)
 
 
-def _choose(options: Options, priced: Curves, limits: Limits, feasible: np.ndarray) -> Joint:
-    grid = points_of(priced)
+def _choose(options: Options, curves: Curves, limits: Limits, feasible: np.ndarray) -> Joint:
+    grid = points_of(curves)
     flat = Points(*(axis.ravel() for axis in grid))
     model, parallel, k = (axis.ravel() for axis in np.indices(grid.cost.shape))
     order = np.lexsort((model, parallel, k, flat.time, flat.cost))
@@ -125,7 +121,7 @@ def _choose(options: Options, priced: Curves, limits: Limits, feasible: np.ndarr
     at = np.where(at < 0, -1, order[at])
     flat_fronts = [order[kept] for kept in front]
     return Joint(
-        priced,
+        curves,
         feasible,
         named(at, score),
         _place(at, grid.cost.shape),

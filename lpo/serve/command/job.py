@@ -5,15 +5,7 @@ from functools import partial
 from time import perf_counter
 from typing import Any
 
-from lpo.runs import (
-    Findings,
-    Infeasible,
-    RunFolder,
-    environment,
-    interruptible,
-    tracking,
-    write_findings,
-)
+from lpo.runs import Findings, Infeasible, RunFolder, carry_out
 from lpo.serve.command.analyses import analysis_named
 from lpo.serve.command.config import ServeConfig, searching
 from lpo.serve.command.policies import compare_policies
@@ -34,17 +26,8 @@ def job(cfg: ServeConfig, folder: RunFolder) -> Mapping[str, Any]:
         words = str(conflict).replace("make it `Penalised`", priced)
         raise Infeasible(words, conflict=list(conflict.conflict)) from conflict
     folder.record(data=sources_of(problem), timings_s={"planning": perf_counter() - clock})
-    with tracking(cfg.tracking, folder.path, folder.read_config(), cfg.command) as log:
-        clock = perf_counter()
-        title, find = _task(cfg)
-        found = interruptible(partial(find, cfg, problem))
-        folder.record(
-            timings_s={"simulating": perf_counter() - clock},
-            environment=environment(),  # the device, now that there is one
-        )
-        write_findings(folder, f"lpo serve: {title}", found)
-        log({name: value for name, value in found.metrics.items() if value is not None}, 0)
-    return {"result": found.result, "metrics": found.metrics}
+    title, find = _task(cfg)
+    return carry_out(cfg, folder, title, partial(find, cfg, problem), timing="simulating")
 
 
 def sources_of(problem: Problem) -> list[dict[str, Any]]:

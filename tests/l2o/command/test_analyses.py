@@ -21,7 +21,8 @@ from lpo.l2o.families.provisioning import arms
 from lpo.l2o.families.provisioning import provisioning as linear_family
 from lpo.l2o.family import sample_problems
 from lpo.l2o.linear import family_of
-from lpo.l2o.warm.rolling import Solve, drifting
+from lpo.l2o.warm.drift import drifting
+from lpo.l2o.warm.rolling import Solve
 from tests.quick import jit
 
 OF = "analysis.values"
@@ -195,7 +196,7 @@ def test_a_line_of_the_record_comes_back_as_it_was(tmp_path):
         (["+experiment=l2o_provisioning", f"{OF}.tests=[2.0,3.0]"], "one number"),
         (["+experiment=l2o_provisioning", f"+{OF}.other=[2.0]"], "analysis.values: other"),
         (["+experiment=l2o_provisioning", "training.steps=5"], "training.steps: given with"),
-        (["+experiment=l2o_rolling", "l2o/family@family=ackley"], "family.name: given with"),
+        (["+experiment=l2o_rolling", "family=ackley"], "family: given with analysis.name=rolling"),
     ],
 )
 def test_what_means_nothing_is_refused_in_one_line(l2o, overrides, line):

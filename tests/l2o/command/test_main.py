@@ -90,7 +90,7 @@ def test_landscapes_say_how_often_the_minimum_is_found(l2o):
     summary = table(folder, "summary").set_index("method")
     assert summary.loc["diffusion_4", "evaluations"] == 5  # a first point beside the levels'
     assert summary["success"].between(0, 1).all()
-    assert "found" in out and "success/diffusion_4" in json.dumps(
+    assert "% below 1e-2" in out and "success/diffusion_4" in json.dumps(
         json.loads((folder / "summary.json").read_text())["metrics"]
     )
 

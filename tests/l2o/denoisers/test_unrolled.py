@@ -20,7 +20,7 @@ D = 12
 @pytest.mark.parametrize("fixed", [True, False])
 def test_the_first_network_is_ista(fixed):
     family = lasso(6, D, fixed=fixed)
-    denoiser = unrolled(family, 4, preconditioned=fixed)
+    denoiser = unrolled(family, 4)
     normaliser = Normaliser(jnp.linspace(-1.0, 1.0, D), jnp.full(D, 0.3))
     problem, z, sigma = family.sample(jax.random.key(0)), jnp.arange(D) / 5.0, jnp.float32(0.7)
     params = denoiser.init(jax.random.key(1))

@@ -18,6 +18,7 @@ from lpo.l2o.family import sample_problems
 from lpo.l2o.learned import layers
 from lpo.l2o.learned.alista import alista, analytic_weights, coherence
 from lpo.l2o.learned.lista import lista
+from lpo.l2o.learned.solved import Solved
 from lpo.l2o.measures import gaps
 from tests.l2o.worlds import program_of
 from tests.quick import jit
@@ -32,7 +33,7 @@ def trained(name: str) -> tuple[layers.Layers, Any]:
     make, rate = MAKERS[name]
     own = make(FAMILY, COUNT)
     problems = sample_problems(FAMILY, jax.random.key(1), 2048)
-    data = layers.solved(problems, FAMILY.solve(problems))
+    data = Solved(problems, FAMILY.solve(problems))
     training = layers.make_training(FAMILY, own, steps=300, batch=32, rate=rate)
     return own, program_of(training)(jax.random.key(0), data, 300).params
 

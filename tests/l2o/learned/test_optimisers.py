@@ -14,6 +14,7 @@ from lpo.l2o.classical.method import path
 from lpo.l2o.family import Family, sample_problems
 from lpo.l2o.learned import l2o_dm, rnnprop, unrolls
 from lpo.l2o.learned.optimiser import Optimiser, method_of
+from lpo.l2o.learned.solved import Solved
 from tests.l2o.worlds import counted, gradients_taken, program_of, quadratic
 from tests.quick import jit
 
@@ -27,7 +28,7 @@ def world(name: str) -> tuple[Optimiser, Any, Any]:
     """A rule, its training data and what trains it on them."""
     optimiser = MAKERS[name]()
     problems = sample_problems(FAMILY, jax.random.key(1), 256)
-    data = unrolls.solved(problems, FAMILY.solve(problems))
+    data = Solved(problems, FAMILY.solve(problems))
     training = unrolls.make_training(
         FAMILY, optimiser, steps=STEPS, unroll=10, episode=30, batch=8, rate=1e-2
     )
@@ -142,7 +143,7 @@ def test_rnnprop_is_told_gradients_in_their_own_units_and_bounded():
 def test_unrolls_of_an_episode_go_on_where_the_last_one_ended():
     optimiser = l2o_dm.l2o_dm()
     problems = sample_problems(FAMILY, jax.random.key(1), 8)
-    data = unrolls.solved(problems, FAMILY.solve(problems))
+    data = Solved(problems, FAMILY.solve(problems))
     training = unrolls.make_training(
         FAMILY, optimiser, steps=10, unroll=5, episode=15, batch=4, rate=0.0
     )

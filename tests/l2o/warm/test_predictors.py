@@ -9,7 +9,8 @@ from lpo.errors import InputError
 from lpo.l2o.families.provisioning import provisioning
 from lpo.l2o.family import sample_problems
 from lpo.l2o.linear import cold_start, family_of, kkt_error, labels, projected
-from lpo.l2o.warm.predictors import Kind, Settings, fit, guarded_starts
+from lpo.l2o.warm.kinds import Kind, Settings
+from lpo.l2o.warm.predictors import fit, guarded_starts
 
 LINEAR = provisioning()
 FAMILY = family_of(LINEAR)

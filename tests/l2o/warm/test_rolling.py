@@ -1,33 +1,26 @@
 """Whole plans on a pool, and a short horizon: starts help or do nothing, and never harm."""
 
+from collections.abc import Callable
 from functools import partial
 
 import jax
 import numpy as np
 import pytest
 
-from lpo.allocate import Allocation, Options, audit, budget, generate
+from lpo.allocate import Allocation, Instance, Options, audit, budget, generate
 from lpo.allocate.model.program import build
 from lpo.allocate.validate.cost import cost, objective
 from lpo.errors import InputError
-from lpo.l2o.families.allocation import allocation, at, used
+from lpo.l2o.families.allocation import Multipliers, allocation, at, used
 from lpo.l2o.family import sample_problems
 from lpo.l2o.linear import family_of, labels, solved
+from lpo.l2o.warm.allocation import predicted
+from lpo.l2o.warm.drift import Drift, drifting
 from lpo.l2o.warm.guard import Range
 from lpo.l2o.warm.pool import levels_for, levels_of, make_pool, whole_plan
 from lpo.l2o.warm.predictors import fit
-from lpo.l2o.warm.rolling import (
-    Begin,
-    Drift,
-    Solve,
-    drifting,
-    first_within,
-    nowhere,
-    predicted,
-    previous_plan,
-    roll,
-    summary,
-)
+from lpo.l2o.warm.rolling import Solve, first_within, roll
+from lpo.l2o.warm.starters import Begin, Starter, nowhere, previous_plan
 from lpo.optim import highs
 from lpo.optim.matrix_milp import solve_matrix
 
@@ -40,6 +33,7 @@ PAIRS = np.zeros(INSTANCE.shape[1:3], bool)
 PAIRS[COLUMNS.model, COLUMNS.tier] = True
 POOL = make_pool(INSTANCE, OPTIONS, SETS, PAIRS)
 HOURS = drifting(jax.random.PRNGKey(1), 3, 4, 2)
+STARTERS = ("none", "previous", "nearest", "outside", "bad")
 
 
 def test_a_pool_has_every_degree_that_fits_in_order():
@@ -79,6 +73,11 @@ def test_the_drift_is_seeded_and_has_the_moments_it_says():
     np.testing.assert_allclose(daily[3].price, 1.0)
 
 
+def alone(begin: Callable[[Multipliers, Instance], Begin]) -> Starter:
+    """What does not ask for the plan of the hour before."""
+    return lambda problem, instance, previous: begin(problem, instance)
+
+
 @pytest.fixture(scope="module")
 def rolled():
     z = labels(FAMILY.linear, TRAINING)
@@ -93,8 +92,8 @@ def rolled():
     starters = {
         "none": nowhere,
         "previous": previous_plan(POOL),
-        "nearest": predicted(FAMILY, near, POOL, key),
-        "outside": predicted(FAMILY, nothing_inside, POOL, key),
+        "nearest": alone(predicted(FAMILY, near, POOL, key)),
+        "outside": alone(predicted(FAMILY, nothing_inside, POOL, key)),
         "bad": lambda problem, instance, previous: Begin(dearest),
     }
     return roll(INSTANCE, HOURS, starters, OPTIONS, SETS, gap=1e-4)
@@ -109,11 +108,12 @@ def test_no_start_changes_the_optimum(rolled):
 
 
 def test_starts_are_taken_or_refused_as_they_deserve(rolled):
-    rows = {row.starter: row for row in summary(rolled)}
-    assert rows["none"].started == 0.0 and np.isnan(rows["none"].start_excess)
-    assert rows["outside"].fallback == 1.0 and rows["outside"].started == 0.0
-    assert rows["nearest"].started == 1.0 and rows["nearest"].fallback == 0.0
-    assert rows["previous"].started == 0.5  # there is none before the first period
+    of = {name: [each for each in rolled if each.starter == name] for name in STARTERS}
+    started = {name: [each.started for each in own] for name, own in of.items()}
+    assert not any(started["none"]) and np.isnan(of["none"][0].start_usd)
+    assert all(each.fell_back for each in of["outside"]) and not any(started["outside"])
+    assert not any(each.fell_back for each in of["nearest"]) and all(started["nearest"])
+    assert started["previous"] == [False, True]  # there is none before the first period
     assert all("not used" in each.note for each in rolled if each.starter == "bad")
     for each in rolled:
         if each.starter == "nearest":  # what the search begins with is what was handed over
@@ -181,10 +181,6 @@ def test_time_to_the_first_good_incumbent():
                   4.0, 100.0, 99.0, 0.01, 1, "")  # fmt: skip
     assert first_within(solve, 100.0) == 2.0
     assert first_within(solve, 90.0) == np.inf
-    other = solve._replace(starter="b", objective=102.0, gap=0.03, incumbents=((1.0, 102.0),))
-    a, b = summary([solve, other])
-    assert a.first_s == 2.0 and a.excess == 0.0 and a.reached == 1.0
-    assert b.first_s == np.inf and b.excess == pytest.approx(0.02) and b.reached == 0.0
 
 
 def test_bad_arguments():

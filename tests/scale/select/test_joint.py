@@ -52,7 +52,7 @@ def of_means(cost, time, accuracy):
 def test_every_joint_selection_is_that_of_loops(rounded, slot_price, scale):
     given, options = curves(rounded), make_options(scale=scale)
     allowed = allowed_grid(given.k, PARALLEL)
-    found = joint(options, given, LIMITS, allowed, slot_price=slot_price)
+    found = joint(options, with_slots(given, slot_price), LIMITS, allowed)
     index = [tuple(map(int, place)) for place in np.ndindex(4, 3, 12)]
     means = {}
     for m, p, i in index:
@@ -140,7 +140,8 @@ def test_under_the_mean_law_a_price_of_slots_does_not_depend_on_their_number(lin
 
 def test_choices_describe_joint_places():
     given = curves()
-    found = joint(make_options(), given, LIMITS, allowed_grid(given.k, PARALLEL), slot_price=1e-3)
+    priced = with_slots(given, 1e-3)
+    found = joint(make_options(), priced, LIMITS, allowed_grid(given.k, PARALLEL))
     described = choices(found.curves, LIMITS, found.place)
     assert described.k.shape == (3, 5)
     np.testing.assert_allclose(
@@ -149,19 +150,16 @@ def test_choices_describe_joint_places():
     assert (described.slack.cost[:2] >= 0.0).all() and (described.k[2] == -1).all()
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ({"slot_price": -1.0}, "`slot_price` must be finite"),
-        ({"slot_price": np.nan}, "`slot_price` must be finite"),
-        ({"most_parallel": 0}, "`most_parallel` must be at least the least"),
-        ({"slot_price": 1.0, "feasible": np.ones((3, 4, 3, 12), bool)}, "`slot_price` changes"),
-    ],
-)
-def test_bad_input_is_refused(arguments, message):
-    given = curves()
-    with pytest.raises(InputError, match=message):
-        joint(make_options(), given, LIMITS, allowed_grid(given.k, PARALLEL), **arguments)
+@pytest.mark.parametrize("slot_price", [-1.0, np.nan, np.inf])
+def test_a_price_of_slots_that_means_nothing_is_refused(slot_price):
+    with pytest.raises(InputError, match="`slot_price` must be finite"):
+        with_slots(curves(), slot_price)
+
+
+def test_a_cap_below_all_slots_is_refused():
+    given, allowed = curves(), allowed_grid(np.arange(1, 13), PARALLEL)
+    with pytest.raises(InputError, match="`most_parallel` must be at least the least"):
+        joint(make_options(), given, LIMITS, allowed, most_parallel=0)
 
 
 def test_points_keep_their_shape():

@@ -13,17 +13,18 @@ import pandas as pd
 from lpo.l2o.classical.method import path
 from lpo.l2o.classical.pdhg import pdhg, solve
 from lpo.l2o.command.analyses.labelling import labelled
-from lpo.l2o.command.analyses.settings import only, refuse_settings
+from lpo.l2o.command.analyses.settings import refuse_settings
 from lpo.l2o.command.config import L2oConfig
 from lpo.l2o.families.provisioning import provisioning
 from lpo.l2o.family import Problem, sample_problems
 from lpo.l2o.linear import LinearFamily, family_of, solved
 from lpo.l2o.warm.guard import guarded
-from lpo.l2o.warm.predictors import Kind, Predictor, Settings, fit
+from lpo.l2o.warm.kinds import Kind, Settings
+from lpo.l2o.warm.predictors import Predictor, fit
 from lpo.l2o.warm.repair import repaired, repaired_gap
 from lpo.runs import Findings, Picture, ResultTable, RunFolder, progress
 from lpo.runs.lines import Lines
-from lpo.runs.numbers_given import WHOLE, numbers_or
+from lpo.runs.numbers_given import WHOLE, numbers_or, only
 from lpo.runs.pictures import line_picture
 
 TARGET = 1e-3

@@ -17,12 +17,12 @@ from lpo.l2o.command.analyses.rolling_tables import (
     solve_table,
     start_table,
 )
-from lpo.l2o.command.analyses.settings import only, refuse_settings
+from lpo.l2o.command.analyses.settings import refuse_settings
 from lpo.l2o.command.config import L2oConfig
 from lpo.l2o.warm.rolling import Solve, roll
 from lpo.runs import Findings, Picture, ResultTable, RunFolder, progress
 from lpo.runs.lines import Lines
-from lpo.runs.numbers_given import SHARES, WHOLE, numbers_or
+from lpo.runs.numbers_given import SHARES, WHOLE, numbers_or, only
 from lpo.runs.pictures import line_picture
 
 SIZE = (20.0, 12.0, 15.0)

@@ -1,6 +1,5 @@
 """The hours of a rolling run and everything that its searches begin from."""
 
-from functools import partial
 from time import perf_counter
 from typing import NamedTuple
 
@@ -8,29 +7,23 @@ import jax
 import numpy as np
 import pandas as pd
 
-from lpo.allocate import Instance, Options, budget, generate
+from lpo.allocate import Allocation, Instance, Options, budget, generate
 from lpo.allocate.uncertainty import Uncertainty
 from lpo.l2o.command.analyses.labelling import labelled
-from lpo.l2o.families.allocation import Multipliers, allocation, used
+from lpo.l2o.families.allocation import Multipliers
 from lpo.l2o.family import sample_problems
-from lpo.l2o.linear import family_of, solved
-from lpo.l2o.warm.pool import make_pool
-from lpo.l2o.warm.predictors import Kind, Settings, fit
-from lpo.l2o.warm.rolling import (
-    Starter,
-    drifting,
-    nowhere,
-    planner,
-    predicted,
-    previous_plan,
-)
+from lpo.l2o.linear import family_of
+from lpo.l2o.warm.allocation import AllocationStart, fitted_start, solve_relaxations
+from lpo.l2o.warm.drift import drifting
+from lpo.l2o.warm.kinds import Kind, Settings
+from lpo.l2o.warm.starters import Begin, Starter, nowhere, planner, previous_plan
 from lpo.runs import progress
 
 LEARNED = (Kind.NEAREST, Kind.REGRESSION, Kind.DIFFUSION)
 STARTS = ("none", "previous", "planner", *map(str, LEARNED))
 _MEASURED = 64  # fresh problems on which predictions are measured
 _DEMAND_SD, _PRICE_SD = 0.25, 0.15  # of training problems: what hours have, and a margin
-_POOL, _TRAINING, _HOURS, _NETWORKS, _SAMPLES, _FRESH = range(6)
+_HOURS, _FRESH = 2, 5  # the others are of the starts
 
 
 class Horizon(NamedTuple):
@@ -54,38 +47,37 @@ def horizon(seed: int, size: tuple[int, int, int], numbers: dict[str, float]) ->
     key = jax.random.key(seed)
     instance = generate("robust", count["instance"], size=size)
     options, uncertainty = Options(horizon_consistent=True), budget(np.inf, np.inf)
-    drawn = partial(allocation, demand_spread=_DEMAND_SD, price_spread=_PRICE_SD)
     clock = perf_counter()
-    wide = drawn(instance, options, uncertainty)
-    some = sample_problems(
-        family_of(wide.linear), jax.random.fold_in(key, _POOL), count["relaxations"]
+    lessons = solve_relaxations(
+        instance,
+        options,
+        uncertainty,
+        key=key,
+        relaxations=count["relaxations"],
+        problems=count["problems"],
+        demand_spread=_DEMAND_SD,
+        price_spread=_PRICE_SD,
+        solve=labelled,
     )
-    columns = used(wide.program, solved(wide.linear, some).x)
-    family = drawn(instance, options, uncertainty, columns=columns)
-    problems_of = family_of(family.linear)
-    known = sample_problems(problems_of, jax.random.fold_in(key, _TRAINING), count["problems"])
-    labels = labelled(family.linear, known)
     label_s = perf_counter() - clock
-    pairs = np.zeros(instance.shape[1:3], bool)
-    pairs[columns.model, columns.tier] = True
-    pool = make_pool(instance, options, uncertainty, pairs)
     starters: dict[str, Starter] = {
         "none": nowhere,
-        "previous": previous_plan(pool),
+        "previous": previous_plan(lessons.pool),
         "planner": planner(options, uncertainty, numbers["planner_s"]),
     }
     settings = Settings(levels=count["levels"], count=count["samples"], training=count["training"])
+    problems_of = family_of(lessons.family.linear)
     fresh = sample_problems(problems_of, jax.random.fold_in(key, _FRESH), _MEASURED)
     rows = []
     with progress(len(LEARNED), "training", "start") as advance:
         for kind in LEARNED:
             clock = perf_counter()
-            networks = jax.random.fold_in(key, _NETWORKS)
-            predictor = fit(kind, family.linear, known, labels, networks, settings)
-            samples = jax.random.fold_in(key, _SAMPLES)
-            starters[str(kind)] = predicted(family, predictor, pool, samples)
+            start = fitted_start(lessons, kind, key, settings)
+            starters[str(kind)] = _starter(start)
             fit_s = perf_counter() - clock
-            error = float(np.median(np.asarray(predictor.starts(fresh, samples).error)))
+            assert start.predictor is not None
+            found = start.predictor.starts(fresh, key)
+            error = float(np.median(np.asarray(found.error)))
             rows.append(
                 {"start": str(kind), "labels_s": label_s, "fit_s": fit_s, "kkt_median": error}
             )
@@ -97,3 +89,11 @@ def horizon(seed: int, size: tuple[int, int, int], numbers: dict[str, float]) ->
     for kind in LEARNED:
         starters[str(kind)](first, instance, None)
     return Horizon(instance, options, uncertainty, hours, starters, pd.DataFrame(rows))
+
+
+def _starter(start: AllocationStart) -> Starter:
+    def begin(problem: Multipliers, instance: Instance, previous: Allocation | None) -> Begin:
+        del previous
+        return start.begin(problem, instance)
+
+    return begin

@@ -1,10 +1,12 @@
 """Tables of a rolling run: what each start was worth, every solve, plans by time."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
 from lpo.l2o.command.analyses.rolling_starts import LEARNED
-from lpo.l2o.warm.rolling import Solve, first_within, summary
+from lpo.l2o.warm.rolling import Solve, first_within
 
 WITHIN = 1e-2
 """A plan counts as good within this of the best that any start led to."""
@@ -32,31 +34,39 @@ def incumbent_table(solves: list[Solve]) -> pd.DataFrame:
 
 
 def start_table(solves: list[Solve], gap: float) -> pd.DataFrame:
-    """One row a start, the one that is first within 1 % in the median hour on top."""
-    each = solve_table(solves)
-    first = each.pivot(index="period", columns="starter", values="first_s").fillna(np.inf)
-    usd = {name: part["objective"].to_numpy() for name, part in each.groupby("starter")}
+    """One row a start, the one that is first within 1 % in the median hour on top.
+
+    gap: of the searches. first_s: median seconds to a good plan. speedup: median over hours of that
+    time from nothing over that from this start. never: share of hours without a good plan. make_s,
+    end_s: medians. start_excess, excess: means of the start's and the final plan's cost above the
+    best known. no_worse: share of hours whose plan is within the gap of that from nothing.
+    """
+    each: Any = solve_table(solves)
+    each["first_s"] = each["first_s"].fillna(np.inf)
+    each["start_excess"] = (each["start_usd"] - each["best_known"]) / each["best_known"].abs()
+    first = each.pivot(index="period", columns="starter", values="first_s")
+    usd = each.pivot(index="period", columns="starter", values="objective")
     fastest = first.where(np.isfinite(first)).idxmin(axis=1)
     rows = []
-    for row in summary(solves, gap):
-        own, cold = first[row.starter].to_numpy(), first["none"].to_numpy()
+    for name in dict.fromkeys(solve.starter for solve in solves):
+        own = each.loc[each["starter"] == name]
         rows.append(
             {
-                "start": row.starter,
-                "learned": row.starter in map(str, LEARNED),
-                "first_s": row.first_s,
-                "speedup": float(np.median(_ratio(cold, own))),
-                "fastest": int((fastest == row.starter).sum()),
-                "never": float(np.isinf(own).mean()),
-                "make_s": row.start_s,
-                "end_s": row.end_s,
-                "start_excess": row.start_excess,
-                "excess": row.excess,
-                "worst_excess": row.worst_excess,
-                "no_worse": float(np.mean(usd[row.starter] <= usd["none"] * (1.0 + gap))),
-                "reached_gap": row.reached,
-                "fallback": row.fallback,
-                "started": row.started,
+                "start": name,
+                "learned": name in map(str, LEARNED),
+                "first_s": own["first_s"].median(),
+                "speedup": float(np.median(_ratio(first["none"], first[name]))),
+                "fastest": int((fastest == name).sum()),
+                "never": float(np.isinf(own["first_s"]).mean()),
+                "make_s": own["start_s"].median(),
+                "end_s": own["end_s"].median(),
+                "start_excess": own["start_excess"].mean(),
+                "excess": own["excess"].mean(),
+                "worst_excess": own["excess"].max(),
+                "no_worse": float((usd[name] <= usd["none"] * (1.0 + gap)).mean()),
+                "reached_gap": float((own["gap"] <= gap).mean()),
+                "fallback": own["fell_back"].mean(),
+                "started": own["started"].mean(),
             }
         )
     table = pd.DataFrame(rows).sort_values(["first_s", "excess"], kind="stable")
@@ -78,7 +88,7 @@ def profile_table(solves: list[Solve], limit_s: float) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
-def _ratio(cold: np.ndarray, own: np.ndarray) -> np.ndarray:
+def _ratio(cold: pd.Series, own: pd.Series) -> np.ndarray:
     """cold / own by hour; 1 where both never came, 0 where only this one did not."""
     both = np.isinf(cold) & np.isinf(own)
     with np.errstate(invalid="ignore"):
