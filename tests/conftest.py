@@ -18,6 +18,11 @@ from lpo.runs import CommandConfig, run_command
 from lpo.runs.command import Job, Validate
 from tests.quick import FLAGS
 
+# Before JAX looks for devices: most programs here take longer to compile than to run. Processes
+# that tests start inherit it.
+if FLAGS not in os.environ["XLA_FLAGS"]:
+    os.environ["XLA_FLAGS"] += f" {FLAGS}"
+
 # Hydra configures logging anew for each command, which makes absl (imported by Orbax) close the
 # stream of its handler unless that is sys.stderr. Under pytest it is one that captures output.
 absl_logging.get_absl_handler().python_handler.setStream(io.StringIO())
@@ -114,7 +119,7 @@ def train():
     """Start `python -m lpo.train` with overrides."""
 
     def start(*overrides: str, folder: Path, wait: bool = True, devices: int = 1):
-        environment = {"XLA_FLAGS": FLAGS}
+        environment = {"XLA_FLAGS": os.environ["XLA_FLAGS"]}
         if devices > 1:
             environment["XLA_FLAGS"] += f" --xla_force_host_platform_device_count={devices}"
         process = subprocess.Popen(

@@ -25,13 +25,18 @@ jit = partial(jax.jit, compiler_options=OPTIONS)
 fast as with it, and runs half as fast."""
 
 
-def program(function: Any, *static: int) -> Any:
+LONG: Any = OPTIONS | {"xla_backend_optimization_level": 2, "xla_cpu_use_fusion_emitters": True}
+"""Of a program that runs for so long here that it is worth more to make it faster."""
+
+
+def program(function: Any, *static: int, options: Any = OPTIONS) -> Any:
     """A function of the package, or what it has compiled, to put in its place: the same, compiled
     quickly. As it was where it becomes part of a larger program, whose options count.
 
     static: places of its static arguments.
     """
-    quick: Any = jit(getattr(function, "__wrapped__", function), static_argnums=static)
+    plain = getattr(function, "__wrapped__", function)
+    quick: Any = jax.jit(plain, static_argnums=static, compiler_options=options)
     one_at_a_time = Lock()  # threads that want a program that is not there yet each compile it
 
     def run(*given: Any) -> Any:
