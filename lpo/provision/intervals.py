@@ -1,4 +1,4 @@
-"""Intervals of ratios of sums: over seeds by Student's t, over windows by a block bootstrap."""
+"""Intervals of means over seeds by Student's t, of what consecutive windows have by a bootstrap."""
 
 from typing import NamedTuple
 
@@ -55,7 +55,7 @@ def block_interval(
     count = len(numerator)
     if count < 2 * block:
         return Interval(np.nan, np.nan)
-    starts = np.random.default_rng(seed).integers(0, count - block + 1, (draws, -(-count // block)))
+    starts = _starts(count, block, draws, seed)
 
     def resampled(values: np.ndarray) -> np.ndarray:
         total = np.concatenate([[0.0], np.cumsum(values, dtype=np.float64)])
@@ -68,3 +68,22 @@ def block_interval(
         return Interval(np.nan, np.nan)
     low, high = np.quantile(above[some] / below[some], [0.5 - LEVEL / 2, 0.5 + LEVEL / 2])
     return Interval(float(low), float(high))
+
+
+def block_median_interval(
+    values: np.ndarray, *, block: int, seed: int = 0, draws: int = 1000
+) -> Interval:
+    """Moving-block bootstrap interval of the median of consecutive `values` [windows], as
+    `block_interval` draws them; as many as there are, the last block cut off."""
+    count = len(values)
+    if count < 2 * block:
+        return Interval(np.nan, np.nan)
+    places = _starts(count, block, draws, seed)[..., None] + np.arange(block)
+    medians = np.median(values[places.reshape(draws, -1)[:, :count]], axis=1)
+    low, high = np.quantile(medians, [0.5 - LEVEL / 2, 0.5 + LEVEL / 2])
+    return Interval(float(low), float(high))
+
+
+def _starts(count: int, block: int, draws: int, seed: int) -> np.ndarray:
+    """Where drawn blocks begin, [draws, blocks]."""
+    return np.random.default_rng(seed).integers(0, count - block + 1, (draws, -(-count // block)))

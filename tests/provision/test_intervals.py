@@ -5,6 +5,7 @@ import pytest
 from scipy import stats
 
 from lpo.provision import block_interval, ratio_of_sums, seed_interval
+from lpo.provision.intervals import block_median_interval
 
 
 def test_seed_interval_is_students():
@@ -56,3 +57,15 @@ def test_same_seed_pairs_two_methods():
 
 def test_too_few_windows_have_no_interval():
     assert np.isnan(block_interval(np.ones(20), np.ones(20), block=12)).all()
+
+
+def test_a_block_median_covers_as_often_as_it_says():
+    """Of medians of independent normals, whose true median is 0; and one value a block is the
+    ordinary bootstrap."""
+    rng = np.random.default_rng(0)
+    found = [block_median_interval(rng.normal(size=60), block=3, draws=300) for _ in range(200)]
+    held = np.mean([each.low <= 0.0 <= each.high for each in found])
+    assert 0.87 <= held <= 0.99
+    constant = block_median_interval(np.full(12, 3.0), block=6)
+    assert constant == (3.0, 3.0)
+    assert np.isnan(block_median_interval(np.ones(11), block=6)).all()
