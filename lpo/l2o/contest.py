@@ -59,13 +59,15 @@ def _drawn(
     denoiser: Denoiser,
     learned: tuple[Any, Normaliser],
     problems: Problem,
-    keys: jax.Array,
+    key: jax.Array,
     noise: Noise,
     count: int,
     steps: int,
     sampler: Sampler,
 ) -> Drawn:
     model = Model(denoiser, *learned, noise)
+    rows = jax.tree.leaves(problems)[0].shape[0]
+    keys = jax.vmap(jax.random.fold_in, (None, 0))(key, jnp.arange(rows))
 
     def one(problem: Problem, key: jax.Array) -> Sample:
         return samples(family, model, problem, key, count, steps=steps, sampler=sampler)
@@ -85,11 +87,9 @@ def draw(
     sampler: Sampler = Sampler.ANCESTRAL,
 ) -> Drawn:
     """Draw `count` samples of each of B problems, and the best of them."""
-    rows = jax.tree.leaves(problems)[0].shape[0]
-    keys = jax.vmap(jax.random.fold_in, (None, 0))(key, jnp.arange(rows))
     learned = model.params, model.normaliser
     return _drawn(
-        family, model.denoiser, learned, problems, keys, model.noise, count, steps, sampler
+        family, model.denoiser, learned, problems, key, model.noise, count, steps, sampler
     )
 
 
