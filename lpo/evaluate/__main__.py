@@ -12,7 +12,7 @@ with loading("evaluate"):
     from lpo.evaluate.config import EvaluateConfig, run_folders, validate
     from lpo.evaluate.judging import chosen_sets, forecasts, judge
     from lpo.evaluate.results import write_results
-    from lpo.evaluate.starting import learned_start, start_note
+    from lpo.evaluate.starting import other_start, start_note
     from lpo.evaluate.trained import load_run, on_other_demand
     from lpo.runs import RunFolder, progress, run_command, tracking
 
@@ -25,7 +25,7 @@ def job(cfg: EvaluateConfig, folder: RunFolder) -> Mapping[str, Any]:
     folder.record(data=[source for run in runs for source in run.problem.sources])
     folder.record(timings_s={"loading": perf_counter() - clock})
     clock = perf_counter()
-    starts = [learned_start(run, cfg) for run in runs]
+    starts = [other_start(run, cfg) for run in runs]
     folder.record(timings_s={"start": perf_counter() - clock})
 
     with tracking(cfg.tracking, folder.path, folder.read_config(), cfg.command) as log:

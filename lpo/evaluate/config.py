@@ -12,7 +12,7 @@ from lpo.train.config import WorkloadConfig, WorkloadKind
 
 DecisionKind = Enum("DecisionKind", ["relaxed", "rounded", "exact"])
 SolverKind = Enum("SolverKind", ["auto", "gurobi", "highs"])
-StartKind = Enum("StartKind", ["rounded", "nearest", "regression", "diffusion"])
+StartKind = Enum("StartKind", ["rounded", "linear", "nearest", "regression", "diffusion"])
 
 
 @dataclass
@@ -27,7 +27,8 @@ class EvaluateConfig(CommandConfig):
     slots that are committed before the fleet is planned again, null for the whole horizon.
     demand_scale: multiplies demand and forecasts, for a fleet that serves so many times the trace.
     gap and time_limit_s: of each exact plan. start: where the search of a fleet's exact plan
-    begins, the rounded relaxation or what is learned from the run's training windows.
+    begins: the task's relaxation rounded, the linear one rounded, or what is learned from the run's
+    training windows.
     """
 
     command: str = "evaluate"

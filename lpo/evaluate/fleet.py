@@ -44,8 +44,8 @@ def roll_fleets(
     """Plan and run a fleet for each row of forecasts [B, P, H]: relaxed, rounded or exact plans.
 
     Every plan starts from the fleet that runs; `commit` slots of it are run. `advance` is told of
-    every finished plan. start: where the search of an exact plan begins, None for the rounded
-    relaxation.
+    every finished plan. start: where the search of an exact plan begins, None for the task's
+    relaxation, rounded.
     """
     gaps, fell_back, solvers = [np.nan], [], set()
 
@@ -63,13 +63,15 @@ def roll_fleets(
             return rounded
         return exact(wanted, running, rounded)
 
-    def predicted(demand: np.ndarray, before: np.ndarray) -> np.ndarray:
+    def predicted(demand: np.ndarray, before: np.ndarray) -> np.ndarray | None:
         assert start is not None
         begin = start.begin(task.fleet._replace(initial=before), demand)
-        fell_back.append(begin.fell_back)
+        fell_back.append(begin.fell_back if start.family is not None else np.nan)
         return begin.replicas
 
-    def exact(wanted: np.ndarray, running: np.ndarray, begins: Iterable[np.ndarray]) -> np.ndarray:
+    def exact(
+        wanted: np.ndarray, running: np.ndarray, begins: Iterable[np.ndarray | None]
+    ) -> np.ndarray:
         plans = []
         for demand, before, begin in zip(wanted, running, begins, strict=True):
             exact = provision.exact_plan(

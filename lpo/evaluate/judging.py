@@ -92,7 +92,7 @@ def judge(
     """Decide, price and compare; `advance` is told how many decisions are made.
 
     One row a method, seed, test set and kind of decision. start: of exact plans of a fleet, None
-    for the rounded relaxation.
+    for the task's relaxation, rounded.
     """
     fleet = run.cfg.provision.name.name == "fleet"
     on_set = partial(_fleet_rows, start=start) if fleet else _capacity_rows

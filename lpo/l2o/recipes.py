@@ -100,14 +100,20 @@ RECIPES = {
     "lasso": _LASSO,
     "rastrigin": _RASTRIGIN,
     "ackley": _RASTRIGIN._replace(scale=3.0, steps=3000, gap_scale=1.0),
-    # a solution is far from others where A is nearly singular
     "open_rastrigin": _RASTRIGIN._replace(
-        denoiser="mlp", width=256, most=2.0, rate=2e-3, problems=5000, tests=256
+        denoiser="mlp",
+        width=256,
+        octaves=4,
+        rate=2e-3,
+        polish_rate=0.02,
+        problems=5000,
+        tests=256,
+        validation=32,
     ),
     "digits": _RASTRIGIN._replace(
         width=32,
         layers=2,
-        scale=0.01,
+        scale=1e-3,
         octaves=0,
         least=0.05,
         most=1.0,
@@ -115,7 +121,7 @@ RECIPES = {
         batch=16,
         rate=5e-3,
         gap_scale=1.0,
-        levels=(4,),
+        levels=(1, 4, 8),
         polish_rate=0.03,
         problems=512,
         tests=64,

@@ -77,11 +77,12 @@ def test_learned_starts_cost_what_the_rounded_one_does_and_say_how_often_they_we
     settings = {"solver": "highs", "gap": 1e-3, "time_limit_s": 60.0, "advance": lambda count: None}
     demand = usual[:, :, 0].ravel()
     cost = []
-    for each in (None, start):
+    for each in (None, fleet_start(tenths, usual[0]), start):
         run = module.roll_fleets(tenths, "exact", usual, 1, start=each, **settings)
         cost.append([provision.fleet_cost(numbers, n, demand[:4]).total for n in run.n])
-        assert np.isnan(run.fallback) if each is None else run.fallback <= 0.25
+        assert run.fallback <= 0.25 if each is start else np.isnan(run.fallback)
     np.testing.assert_allclose(cost[1], cost[0], rtol=2e-3)
+    np.testing.assert_allclose(cost[2], cost[0], rtol=2e-3)
     strange = module.roll_fleets(tenths, "exact", 25.0 * usual, 1, start=start, **settings)
     assert strange.fallback == 1.0 and strange.gap <= 1e-3
     assert np.isnan(module.roll_fleets(tenths, "rounded", usual, 1, **settings).fallback)

@@ -137,17 +137,19 @@ def test_another_demand_is_judged_whole_and_scaled(evaluate, fleet_run, trace):
 def test_learned_starts_leave_costs_within_the_gap_and_are_reported(evaluate, fleet_run, trace):
     options = ["decisions=[exact]", "methods=[last]", "seeds=1", "solver=highs", *trace[0]]
     found = []
-    for start in ("rounded", "nearest"):
+    for start in ("rounded", "linear", "nearest"):
         code, folder, out, err = evaluate(f"run={fleet_run.folder}", f"start={start}", *options)
         assert code == 0, err
         rows = table(folder)
         assert set(rows["start"]) == {start}
         found.append(rows)
         shutil.rmtree(folder)
-    plain, learned = found
-    np.testing.assert_allclose(learned["cost_usd"], plain["cost_usd"], rtol=1e-2)
+    plain, linear, learned = found
+    for other in (linear, learned):
+        np.testing.assert_allclose(other["cost_usd"], plain["cost_usd"], rtol=1e-2)
     assert np.all(learned["gap_max"] <= 1e-3) and np.all(learned["seconds"] > 0)
-    assert plain["fallback"].isna().all() and learned["fallback"].between(0, 1).all()
+    assert plain["fallback"].isna().all() and linear["fallback"].isna().all()
+    assert learned["fallback"].between(0, 1).all()
     share = learned["fallback"].mean()
     assert f"begin at what nearest predicts, or, where the guard refuses ({share:.0%})" in out
 

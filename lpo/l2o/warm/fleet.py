@@ -17,10 +17,10 @@ from lpo.provision import Fleet, FleetTask, fleet_cost, round_fleet
 
 
 class FleetBegin(NamedTuple):
-    """replicas: [H, K] whole, to begin from. fell_back: the guard refused the prediction, and they
-    are the rounded relaxation."""
+    """replicas: [H, K] whole, to begin from; None for the rounded linear relaxation, which
+    `exact_plan` then makes. fell_back: because the guard refused the prediction."""
 
-    replicas: np.ndarray
+    replicas: np.ndarray | None
     fell_back: bool
 
 
@@ -28,14 +28,14 @@ class FleetStart(NamedTuple):
     """As a function, the `start` of `lpo.provision.exact_plan`.
 
     begin: (fleet, demand [H] tokens) -> `FleetBegin`; the fleet is the task's but for its initial
-    replicas. family: of the problems that it learned from, None for the rounded relaxation.
+    replicas. family: of the problems that it learned from, None where nothing is predicted.
     """
 
     family: Family | None
     begin: Callable[[Fleet, np.ndarray], FleetBegin]
 
-    def __call__(self, fleet: Fleet, demand: np.ndarray) -> np.ndarray:
-        """Return whole replicas [H, K]; raises InputError on another fleet."""
+    def __call__(self, fleet: Fleet, demand: np.ndarray) -> np.ndarray | None:
+        """Return whole replicas [H, K], or None; raises InputError on another fleet."""
         return self.begin(fleet, demand).replicas
 
 
@@ -51,15 +51,16 @@ def fleet_start(
 ) -> FleetStart:
     """Learn starts for exact plans of a task from demand of the past.
 
-    The guard falls back to the rounded relaxation where demand is outside the range of training, or
-    the start costs more than the mean of training plans, covered and rounded without a search.
+    The guard falls back to the rounded linear relaxation where demand is outside the range of
+    training, or the start costs more than the mean of training plans, covered and rounded without a
+    search.
 
     **Arguments:**
 
     - `demand`: [T, H] tokens, row t the slots t, t + 1, ...: of the past alone, if what is planned
       with the starts is to be judged.
-    - `predictor`: see `Kind`. `none`, the rounded relaxation, is the default because nothing that
-      learns was faster (docs/l2o_warm_starts.md, "Measured").
+    - `predictor`: see `Kind`. `none`, the rounded linear relaxation, is the default because nothing
+      that learns was faster (docs/l2o_warm_starts.md, "Measured").
     - `commit`: slots that are run of a plan before the next; None for all.
     - `problems`: training problems, evenly spaced over the demand, at most one a row.
     - `key`: of networks and samples; None for that of seed 0.
@@ -70,9 +71,7 @@ def fleet_start(
     """
     kind = kind_named(predictor)
     if kind is Kind.NONE:
-        return FleetStart(
-            None, lambda fleet, wanted: FleetBegin(_relaxed(task, fleet, wanted), False)
-        )
+        return FleetStart(None, lambda fleet, wanted: FleetBegin(None, False))
     if problems < 1:
         raise InputError(f"`problems` must be at least 1, got {problems}.")
     rows = np.unique(np.linspace(0, len(demand) - 1, problems).astype(int))
@@ -107,16 +106,9 @@ def fleet_start(
             found_usd, usual_usd = fleet_cost(fleet, np.stack([found, usual]), wanted).total
             if found_usd <= usual_usd:
                 return FleetBegin(found, False)
-        return FleetBegin(_relaxed(task, fleet, wanted), True)
+        return FleetBegin(None, True)
 
     return FleetStart(family, begin)
-
-
-def _relaxed(task: FleetTask, fleet: Fleet, demand: np.ndarray) -> np.ndarray:
-    """[H, K]: the rounded relaxation."""
-    _refuse_other(task, fleet)
-    n = np.asarray(task.plan(demand, fleet.initial))
-    return whole_fleet(fleet, n, demand, fleet.initial)
 
 
 def _refuse_other(task: FleetTask, fleet: Fleet) -> None:

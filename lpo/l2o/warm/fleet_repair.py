@@ -22,7 +22,7 @@ def covering_fleet(fleet: Fleet, n: np.ndarray, demand: np.ndarray) -> np.ndarra
         if useful[k]:
             more = np.minimum(short / fleet.capacity[k], most[..., k] - n[..., k])
             n[..., k] += more
-            short = short - more * fleet.capacity[k]
+            short = np.maximum(short - more * fleet.capacity[k], 0.0)
     return n
 
 

@@ -2,17 +2,14 @@
 
 from typing import Any
 
-import jax
 import numpy as np
 import pandas as pd
 import pytest
 
-from lpo.l2o import contest
 from lpo.l2o.command.analyses import guidance
 from lpo.l2o.command.config import GuidanceConfig, L2oConfig
 from lpo.l2o.families.landscapes import rastrigin
 from lpo.l2o.families.lasso import lasso
-from tests.quick import jit, program
 
 OF = "analysis.values"
 SMALL = [
@@ -31,14 +28,6 @@ LASSO = [
     "samples.levels=[2]",
 ]
 LANDSCAPE = [*SMALL, "family=rastrigin", "denoiser.width=8", "samples.levels=[3]"]
-
-
-@pytest.fixture(autouse=True)
-def quick(monkeypatch):
-    """Programs compiled quickly."""
-    monkeypatch.setattr(jax, "jit", jit)
-    monkeypatch.setattr(contest, "_drawn", program(contest._drawn, 0, 1, 5, 6, 7, 8))
-    monkeypatch.setattr(contest, "follow", program(contest.follow, 0, 1, 4))
 
 
 def table(folder: Any, name: str) -> Any:
@@ -101,8 +90,8 @@ def test_chains_get_as_many_steps_evaluations_and_seconds(l2o):
     assert code == 0, err
     found = table(folder, "variants").set_index("variant")
     same = [f"rollout_same_{what}" for what in ("steps", "evaluations", "seconds")]
-    assert list(found.index) == ["stateless", *same]
-    assert list(found["steps"])[:3] == [12, 12, 12 // 4] and found["steps"].iloc[3] >= 1
+    assert list(found.index) == ["stateless", *same[:2], "stateless_longer", same[2]]
+    assert list(found["steps"])[:4] == [12, 12, 12 // 4, 12 * 4] and found["steps"].iloc[4] >= 1
     assert set(table(folder, "samples")["levels"]) == {3, 4}  # also as many as the chain has
     assert (folder / "figures" / "levels.png").exists()
     assert (found["one_evaluations"] == 4).all()

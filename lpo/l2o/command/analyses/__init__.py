@@ -1,4 +1,4 @@
-"""Experiments of `python -m lpo.l2o`: ablations, and starts of linear and mixed-integer programs."""
+"""Experiments of `python -m lpo.l2o`: ablations, and starts of linear and mixed-integer plans."""
 
 from collections.abc import Callable
 from importlib import import_module

@@ -107,6 +107,8 @@ def _findings(cfg: L2oConfig, family: Family, world: World, found: pd.DataFrame)
     assert cfg.work is not None
     budgets = at_work(found, list(cfg.work), measure)
     title = f"Levels, samples and samplers, {family.name}"
+    other = "gap_mean" if measure == "value_mean" else "value_mean"
+    shown = budgets.drop(columns=[name for name in budgets if name.startswith(other)])
     least = found.loc[found[measure].idxmin()]
     said = [
         which_wins(rows.assign(which=_which(rows)), measure, f"at most {most} gradients", "which")
@@ -138,14 +140,14 @@ def _findings(cfg: L2oConfig, family: Family, world: World, found: pd.DataFrame)
             ),
         },
         pictures={"sampling": _picture(found, measure)},
-        shown=[("the best at each amount of work", budgets.dropna(axis=1, how="all"))],
+        shown=[("the best at each amount of work", shown.dropna(axis=1, how="all"))],
         notes=[*said, "The tables measure; no setting was chosen by them."],
     )
 
 
 def _which(rows: pd.DataFrame) -> list[str]:
     return [
-        f"{row['sampler']} ({row['samples']} of {row['levels']} levels)"
+        f"{row['sampler']} ({row['levels']} levels, {row['samples']} drawn)"
         for row in rows.to_dict("records")
     ]
 

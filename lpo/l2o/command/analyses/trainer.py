@@ -12,11 +12,11 @@ from lpo.runs.numbers_given import numbers_or
 
 def find(cfg: L2oConfig, folder: RunFolder) -> Findings:
     """Train without a chain, and along one with as many steps, with as many evaluations of the
-    network, and for as many seconds.
+    network, and for as many seconds; and without one with all evaluations of the first chains.
 
-    A chain evaluates the network `training.rollout_steps` times a step. The steps of the last are
-    those that the time of the first allows at the pace of the second, so they differ from run to
-    run. Samples also have as many levels as the chain, where networks of both kinds are at home.
+    A chain evaluates the network `training.rollout_steps` times a step. The steps of the one with
+    as many seconds are those that they allow at the pace of the other chains, so they differ from
+    run to run. Samples also have as many levels as the chain, where both kinds are at home.
 
     Raises InputError on settings without effect, TrainingFailed where a number is not finite.
     """
@@ -40,6 +40,7 @@ def find(cfg: L2oConfig, folder: RunFolder) -> Findings:
             variant("stateless", TrainerKind.stateless, steps),
             variant("rollout_same_steps", rollout, steps),
             variant("rollout_same_evaluations", rollout, max(1, steps // chain)),
+            variant("stateless_longer", TrainerKind.stateless, steps * chain),
         ],
     )
     same_seconds = max(1, round(steps * first[0].seconds / first[1].seconds))
@@ -48,7 +49,8 @@ def find(cfg: L2oConfig, folder: RunFolder) -> Findings:
     notes = [
         f"A step of rollout evaluates the network {chain} times where one of stateless does once; "
         f"rollout_same_evaluations has {max(1, steps // chain)} steps, rollout_same_seconds "
-        f"{same_seconds}, as timed on this machine.",
+        f"{same_seconds}, as timed on this machine. stateless_longer evaluates it as often as "
+        "rollout_same_steps.",
         f"Rollout is trained along chains of {chain} levels, and tested on those and others.",
     ]
     return findings(cfg, world, found, f"Levels of their own or a chain, {family.name}", notes)

@@ -31,18 +31,23 @@ def findings(
     """
     table, measure = variant_table(cfg, found), measure_of(world)
     rows = at_own_levels(cfg, found)
+    polished = f"polished_{measure}"
     said = [
-        which_wins(rows.loc[rows["samples"] == count], measure, _words(count))
+        which_wins(rows.loc[rows["samples"] == count], column, f"{_words(count)}{after}")
+        for column, after in ((measure, ""), (polished, " and the polish"))
         for count in _counts(cfg)
+        if column in rows
     ]
     least: Any = rows.loc[rows.loc[rows["samples"] == cfg.samples.count, measure].idxmin()]
     what = "mean objective" if measure == "value_mean" else "mean gap"
     pictures = {"variants": _bars(cfg, rows, measure, title)}
+    if polished in rows:
+        pictures["polished"] = _bars(cfg, rows, polished, f"{title}: after the polish")
     if len(found["levels"].unique()) > 1:
         best = found.loc[found["samples"] == cfg.samples.count]
         pictures["levels"] = _lines(best, measure, title)
     columns = ["variant", "samples", measure, f"{measure}_low", f"{measure}_high", "success"]
-    columns += ["evaluations_to_target", "steps", "training_s"]
+    columns += ["evaluations_to_target", "reached", polished, "training_s"]
     shown: Any = rows[[name for name in columns if name in rows]].dropna(axis=1, how="all")
     return Findings(
         result=(
@@ -63,8 +68,8 @@ def findings(
                 f"{cfg.tests} test problems, low and high the ends of a {interval_words(cfg)}. "
                 f"success: share below {cfg.success}, where the least is 0. evaluations_to_target: "
                 f"median gradients to {_goal(cfg, world)}, with the polish after samples, empty "
-                "where half of the problems never reach it; reached: share that does. training_s: "
-                "seconds of training, all seeds side by side.",
+                "where half of the problems never reach it; reached: share that does; polished_: "
+                "what it ends with. training_s: seconds of training, all seeds side by side.",
                 table,
             ),
             "samples": ResultTable(
@@ -73,7 +78,13 @@ def findings(
         },
         pictures=pictures,
         shown=[(title, shown)],
-        notes=[*said, *notes, _SAME, f"Intervals: {interval_words(cfg)}."],
+        notes=[
+            *said,
+            *_with_other_levels(cfg, found, measure),
+            *notes,
+            _SAME,
+            f"Intervals: {interval_words(cfg)}.",
+        ],
     )
 
 
@@ -115,7 +126,7 @@ def which_wins(rows: pd.DataFrame, measure: str, words: str, named: str = "varia
     separate, not_separate = (
         ", ".join(others.loc[mask, named].astype(str)) for mask in (apart, ~apart)
     )
-    what = "objective" if measure == "value_mean" else "gap"
+    what = "objective" if measure.endswith("value_mean") else "gap"
     ends = f"[{best[f'{measure}_low']:.3g}, {best[f'{measure}_high']:.3g}]"
     found = f"{words}: least mean {what} with {best[named]}, {best[measure]:.3g} {ends}"
     found = f"{found[0].upper()}{found[1:]}"
@@ -135,6 +146,16 @@ def interval_words(cfg: L2oConfig) -> str:
     return "95 % t-interval over test problems; one network, another seed may differ by more"
 
 
+def _with_other_levels(cfg: L2oConfig, found: pd.DataFrame, measure: str) -> list[str]:
+    """Which variants are best there; nothing to say where samples have one number of levels."""
+    rows = found.loc[(found["samples"] == 1) & (found["levels"] != own_levels(cfg))]
+    if not len(rows):
+        return []
+    best = rows.loc[rows.groupby("levels")[measure].idxmin()]
+    each = [f"{row['levels']}: {row['variant']}" for row in best.to_dict("records")]
+    return [f"The least mean of one sample with other numbers of levels, {', '.join(each)}."]
+
+
 def _counts(cfg: L2oConfig) -> list[int]:
     return sorted({1, cfg.samples.count})
 
@@ -149,7 +170,7 @@ def _goal(cfg: L2oConfig, world: World) -> str:
 
 
 def _label(measure: str) -> str:
-    return "objective, mean" if measure == "value_mean" else "relative gap, mean"
+    return "objective, mean" if measure.endswith("value_mean") else "relative gap, mean"
 
 
 def _bars(cfg: L2oConfig, rows: pd.DataFrame, measure: str, title: str) -> Picture:

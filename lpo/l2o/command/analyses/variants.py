@@ -20,9 +20,7 @@ from lpo.runs.progress import Advance
 from lpo.runs.stages import TrainingFailed, stage_key, start_stage
 
 _STAGE = "denoiser"  # whose keys a run without an experiment uses: its network is the same
-_OF_SAMPLES = (
-    "evaluations",
-    "depth",
+_ENDS = (
     "gap_mean",
     "gap_mean_low",
     "gap_mean_high",
@@ -31,7 +29,7 @@ _OF_SAMPLES = (
     "value_mean_high",
     "success",
 )
-_OF_POLISH = ("evaluations_to_target", "reached", "gap_mean", "value_mean")
+_TO_TARGET = ("evaluations_to_target", "reached")
 
 
 class Variant(NamedTuple):
@@ -99,8 +97,8 @@ def measure(
     The seconds of training and labels go to the folder's summary.
 
     Columns: variant, seeds, steps, training_s, levels, samples; of the best sample alone those of
-    `summary_table`; after the polish `evaluations_to_target`, `reached`, `polished_gap_mean` and
-    `polished_value_mean`, absent without a polish.
+    `summary_table`; `evaluations_to_target` and `reached` with the polish, and `polished_` before
+    the names of what it ends with, absent without one.
     """
     record(folder, world, trained)
     with progress(len(trained), "tests", "variant") as advance:
@@ -128,13 +126,10 @@ def _measured(family: Family, world: World, trained: Trained) -> pd.DataFrame:
             own = sample_name(levels, count)
             row = {"variant": name, "seeds": cfg.seeds, "steps": _steps(cfg)}
             row |= {"training_s": seconds, "levels": levels, "samples": count}
-            row |= {column: summary.loc[own, column] for column in _OF_SAMPLES}
+            row |= {name: summary.loc[own, name] for name in ("evaluations", "depth", *_ENDS)}
             if cfg.polish.steps:
                 polished = summary.loc[f"{own}_{polish_of(cfg, family).name}"]
-                row |= {_after(column): polished[column] for column in _OF_POLISH}
+                row |= {name: polished[name] for name in _TO_TARGET}
+                row |= {f"polished_{name}": polished[name] for name in _ENDS}
             rows.append(row)
     return pd.DataFrame(rows)
-
-
-def _after(column: str) -> str:
-    return f"polished_{column}" if column.endswith("_mean") else column
