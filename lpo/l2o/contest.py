@@ -109,7 +109,13 @@ def trace_of(drawn: Drawn) -> Trace:
 def polish(family: Family, method: Method, problems: Problem, drawn: Drawn, steps: int) -> Trace:
     """Return what the best samples reach when a method goes on from them; the gradients of all
     samples count."""
-    after = follow(family, method, problems, drawn.best.x, steps)
-    before = trace_of(drawn)
-    value = jnp.minimum(after.value, before.value)
-    return Trace(value, after.calls + before.calls, after.depth + before.depth, after.x)
+    return onward(family, method, problems, trace_of(drawn), steps)
+
+
+def onward(family: Family, method: Method, problems: Problem, before: Trace, steps: int) -> Trace:
+    """Return what is reached when a method goes on from where `before` ended, whose gradients all
+    count."""
+    after = follow(family, method, problems, before.x, steps)
+    value = jnp.minimum(after.value, before.value[:, -1:])
+    calls, depth = before.calls[:, -1:], before.depth[:, -1:]
+    return Trace(value, after.calls + calls, after.depth + depth, after.x)

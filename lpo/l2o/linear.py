@@ -5,7 +5,8 @@ A primal-dual point is z = (x [n], y [m]), y the multipliers of the rows. docs/l
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
+from functools import cache
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -217,13 +218,12 @@ def matrix_programs(linear: LinearFamily, problems: Problem) -> list[MatrixProgr
 
 
 def _numbers(linear: LinearFamily, problems: Problem) -> tuple[jax.Array, ...]:
-    @jax.jit
-    def every(problems: Problem) -> tuple[jax.Array, ...]:
-        return jax.vmap(
-            lambda problem: (linear.cost(problem), linear.entries(problem), linear.right(problem))
-        )(problems)
+    return _compiled(linear.cost, linear.entries, linear.right)(problems)
 
-    return every(problems)
+
+@cache
+def _compiled(*numbers: Callable[[Problem], jax.Array]) -> Callable[[Problem], Any]:
+    return jax.jit(jax.vmap(lambda problem: tuple(each(problem) for each in numbers)))
 
 
 def features_by(

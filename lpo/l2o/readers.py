@@ -2,6 +2,7 @@
 
 import zipfile
 import zlib
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,6 +17,12 @@ class Pictures(NamedTuple):
 
     train: Images
     test: Images
+
+
+@cache
+def pictures_of(path: str | None) -> Pictures:
+    """Return the pictures of `read_mnist`, of `read_digits` without a path; each read once."""
+    return read_digits() if path is None else read_mnist(Path(path))
 
 
 def read_digits() -> Pictures:

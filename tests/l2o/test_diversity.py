@@ -48,6 +48,8 @@ def test_the_bound_holds_as_often_as_it_says():
     empirical = rng.binomial(50, 0.3, 4000) / 50
     held = [risk_bound(risk, 0.0, 50, 0.1) >= 0.3 for risk in empirical]
     assert np.mean(held) >= 0.9
+    # .1 + sqrt((5 + ln(2 sqrt(100) / .05)) / 200)
+    assert risk_bound(0.1, 5.0, 100) == pytest.approx(0.1 + np.sqrt((5.0 + np.log(400.0)) / 200.0))
     assert risk_bound(0.1, 5.0, 100) > risk_bound(0.1, 1.0, 100) > risk_bound(0.1, 1.0, 400)
     with pytest.raises(InputError):
         risk_bound(1.5, 0.0, 10)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from lpo.errors import InputError
+from lpo.l2o import training as module
 from lpo.l2o.classical.proximal import fista
 from lpo.l2o.contest import draw, follow, polish, trace_of
 from lpo.l2o.denoisers.coordinate import coordinate
@@ -134,3 +135,26 @@ def test_numbers_out_of_range_are_refused():
         make_training(family, unrolled(family), Noise(), steps=0)
     with pytest.raises(InputError, match="`alpha` must not be negative"):
         make_training(family, unrolled(family), Noise(), steps=5, objective=Objective(alpha=-1.0))
+
+
+def test_the_loss_of_a_guess_is_the_stated_one():
+    """w |z-hat - z*|^2 / d + alpha (f - f*) / (|f*| + scale), w = 1 / c_o^2, by NumPy."""
+    family = lasso(3, 4, penalty=0.1)
+    problem = sample_problems(family, jax.random.key(3), 1)
+    label = family.solve(problem)
+    normaliser = Normaliser(jnp.array([0.1, 0.0, -0.2, 0.3]), jnp.array([1.0, 2.0, 0.5, 1.5]))
+    one = jax.tree.map(lambda leaf: leaf[0], problem)
+    known = module.solved(problem, label, normaliser)
+    example = module._Example(one, known.z[0], known.value[0])
+    guess, sigma = jnp.array([0.4, -0.3, 0.2, 0.1]), 0.7
+    assert family.composite is not None and family.composite.matrix is not None
+    A, b = np.asarray(family.composite.matrix(), float), np.asarray(one.b, float)
+    x = np.asarray(normaliser.mean) + np.asarray(normaliser.std) * np.asarray(guess)
+    f = 0.5 * ((A @ x - b) ** 2).sum() + 0.1 * np.abs(x).sum()
+    distance = ((np.asarray(guess) - np.asarray(known.z[0])) ** 2).mean()
+    least = float(label.value[0])
+    for alpha in (0.0, 0.3):
+        wanted = (1.0 + 1.0 / sigma**2) * distance + alpha * (f - least) / (abs(least) + 0.2)
+        how = Objective(alpha=alpha, scale=0.2)
+        found = module._fit(family, how, normaliser, example, guess, jnp.float32(sigma))
+        assert float(found) == pytest.approx(wanted, rel=1e-5)

@@ -1,7 +1,6 @@
 """From a configuration to the family, the network and its training."""
 
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -27,7 +26,7 @@ from lpo.l2o.guidance import Guidance
 from lpo.l2o.linear import LinearFamily
 from lpo.l2o.linear import family_of as primal_dual
 from lpo.l2o.noise import Noise
-from lpo.l2o.readers import read_digits, read_mnist
+from lpo.l2o.readers import pictures_of
 from lpo.l2o.training import Objective, Trainer, make_training
 from lpo.optim.training import Training
 
@@ -36,16 +35,13 @@ PROXIMAL = {"ista": ista, "fista": fista}
 
 
 def family_of(cfg: L2oConfig) -> Family:
-    """Return the problems of a configuration.
-
-    Raises InputError on a file of pictures that is damaged, and on more pictures than there are.
-    """
+    """Return the problems of a configuration."""
     given: Any = cfg.family
     match given.name:
         case FamilyKind.provisioning | FamilyKind.allocation:
             return primal_dual(linear_of(cfg))
         case FamilyKind.digits:
-            pictures = read_digits() if given.path is None else read_mnist(Path(given.path))
+            pictures = pictures_of(given.path)
             return digits(pictures.train, pictures.test, hidden=given.hidden, rows=given.rows)
         case FamilyKind.open_rastrigin:
             return open_rastrigin(given.dimension)

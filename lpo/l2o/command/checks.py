@@ -7,17 +7,21 @@ from typing import Any
 
 from lpo.errors import InputError
 from lpo.l2o.command.config import (
+    AnalysisKind,
     DenoiserKind,
+    FamilyKind,
     L2oConfig,
     PolishKind,
+    TrainerKind,
 )
 from lpo.l2o.recipes import RECIPES
 from lpo.runs import check
+from lpo.runs.without_effect import Needs, given_keys, refuse_without_effect
 
 BASELINES = ("gd", "momentum", "adam", "ista", "fista", "ishd", "pdhg")
 PROXIMAL = ("ista", "fista")
 RATELESS = (*PROXIMAL, "pdhg")
-LEARNED = ("regression", "nearest", "lista", "alista", "l2o_dm", "rnnprop")
+LEARNED = ("regression", "nearest", "unrolled", "lista", "alista", "l2o_dm", "rnnprop")
 _RECURRENT = ("l2o_dm", "rnnprop")  # minutes of training: only where asked for
 _OWN = {
     "lasso": ("rows", "columns", "fixed"),
@@ -78,6 +82,25 @@ def validate(cfg: L2oConfig) -> None:
     for key in ("samples.levels", "work"):
         check(cfg, key, _whole_once, "whole numbers of at least 1, each once, at least one")
     _check_methods(cfg)
+    refuse_without_effect(cfg, NEEDS, given_keys())
+
+
+def _stateless(cfg: L2oConfig) -> bool:
+    """Whether no network is trained along chains, by the trainer or by an experiment."""
+    own = cfg.training.trainer is TrainerKind.stateless
+    return own and cfg.analysis.name is not AnalysisKind.trainer
+
+
+NEEDS = {
+    "training.rollout_steps": (
+        Needs[L2oConfig](
+            ("training.trainer", "experiment"),
+            lambda cfg: not _stateless(cfg),
+            "training.trainer=rollout",
+        ),
+    )
+}
+"""Settings that others leave without effect."""
 
 
 def _between(least: int, most: int) -> Callable[[int], bool]:
@@ -101,8 +124,8 @@ def _check_family(cfg: L2oConfig) -> None:
     for key in ("rows", "columns", "dimension", "hidden"):
         if key in _OWN[name]:
             check(cfg, f"family.{key}", _between(1, 10**4), "from 1 to 10000")
-    if cfg.family.path is not None:
-        check(cfg, "family.path", lambda path: Path(path).is_file(), "a file, .npz of MNIST")
+    if cfg.family.name is FamilyKind.digits:
+        _check_pictures(cfg)
     for key in ("demand_spread", "price_spread"):
         if key in _OWN[name]:
             check(cfg, f"family.{key}", lambda spread: 0 < spread <= 2, "in (0, 2]")
@@ -114,6 +137,17 @@ def _check_family(cfg: L2oConfig) -> None:
             "three whole numbers from 1 to 50",
         )
         check(cfg, "family.instance", _between(0, 2**31 - 1), "from 0 to 2^31 - 1")
+
+
+def _check_pictures(cfg: L2oConfig) -> None:
+    """Read them, which also brings scikit-learn: while other threads load what it shares with them,
+    as a job does, Python may find a deadlock of imports."""
+    from lpo.l2o.readers import pictures_of  # takes seconds to import
+
+    if cfg.family.path is not None:
+        check(cfg, "family.path", lambda path: Path(path).is_file(), "a file, .npz of MNIST")
+    count = len(pictures_of(cfg.family.path).train.digits)
+    check(cfg, "family.rows", _between(1, count), f"from 1 to the {count} pictures there are")
 
 
 def _fill(cfg: L2oConfig) -> None:
@@ -158,13 +192,15 @@ def _applies(cfg: L2oConfig, method: str) -> bool:
 
 
 def _learned(cfg: L2oConfig) -> list[str]:
-    """Learned baselines that apply: some landscapes tell nothing of themselves, LISTA needs a
-    matrix that all problems share."""
-    name = cfg.family.name.name
-    if name in _HIDDEN:
+    """Learned baselines that apply: some landscapes tell nothing of themselves, proximal steps need
+    a composite objective, LISTA a matrix that all problems share."""
+    family = cfg.family.name.name
+    if family in _HIDDEN:
         return list(_RECURRENT)
-    shared = name in _COMPOSITE and cfg.family.fixed
-    return [name for name in LEARNED if shared or name not in ("lista", "alista")]
+    left_out = [] if family in _COMPOSITE else ["unrolled"]
+    if not (family in _COMPOSITE and cfg.family.fixed):
+        left_out += ["lista", "alista"]
+    return [name for name in LEARNED if name not in left_out]
 
 
 def _default(part: Any, **values: Any) -> None:

@@ -72,7 +72,8 @@ def compare(
             f"best point so far. gap: of that, (f - f*) / max(|f*|, {world.scale:.3g}), over "
             f"{cfg.tests} test problems{f' and {cfg.seeds} seeds' if cfg.seeds > 1 else ''}; "
             "gap_mean_low, gap_mean_high: 95 % t-interval over "
-            f"{'seeds' if cfg.seeds > 1 else 'problems'}. {_LEAST[family.least]} success: share of "
+            f"{'seeds of what is learned, of the rest over ' if cfg.seeds > 1 else ''}problems. "
+            f"{_LEAST[family.least]} success: share of "
             f"problems with a value below {cfg.success:g}, where f* is 0.",
             methods,
         ),
@@ -91,8 +92,8 @@ def compare(
     if len(diverse):
         tables["diversity"] = ResultTable(
             "Samples of one problem",
-            "The best of so many. distance: mean distance of two samples; value_sd: standard "
-            "deviation of their objectives.",
+            f"Of {max(cfg.samples.levels or [])} levels, the best of so many. distance: mean "
+            "distance of two samples; value_sd: standard deviation of their objectives.",
             diverse,
         )
         pictures["best_of"] = best_of_picture(diverse, own_value)
@@ -136,13 +137,16 @@ def _counted(cfg: L2oConfig) -> str:
 
 
 def _clearest(curves: pd.DataFrame, summary: pd.DataFrame) -> pd.DataFrame:
-    """Of each kind the methods that are best, as many as a picture can show."""
+    """Of each kind the methods that are best, as many as a picture can show, and the best with
+    samples and without."""
     order = summary.sort_values(["evaluations_to_target", "gap_mean"])
+    ours = order["method"].str.startswith(SAMPLES)
     kept = [
         name
         for kind, most in _DRAWN.items()
         for name in order.loc[order["kind"] == kind, "method"].head(most)
     ]
+    kept += [name for side in (ours, ~ours) for name in order.loc[side, "method"].head(1)]
     return curves.loc[curves["method"].isin(kept)]
 
 
@@ -183,7 +187,7 @@ def _result(cfg: L2oConfig, family: Family, world: World, summary: pd.DataFrame)
             said += f", {best['success']:.0%} below {goal}, {best['evaluations']} gradients"
         parts.append(f"{words} {said})")
     what = f"least mean {value_name(family)}" if by_value else f"median gradients to {goal}"
-    return f"{what}: {'; '.join(parts) or 'never reached'}"
+    return f"{what}: {'; '.join(parts) or 'no method reaches it on half of the problems'}"
 
 
 def _notes(

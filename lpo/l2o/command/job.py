@@ -2,14 +2,13 @@
 
 from collections.abc import Mapping
 from functools import partial
-from importlib import import_module
 from time import perf_counter
 from typing import Any
 
 from lpo.l2o.command.analyses import analysis_named
 from lpo.l2o.command.building import denoiser_of, family_of, training_of
 from lpo.l2o.command.comparing import compare
-from lpo.l2o.command.config import FamilyKind, L2oConfig
+from lpo.l2o.command.config import L2oConfig
 from lpo.l2o.command.learning import learned
 from lpo.l2o.command.world import make_world
 from lpo.optim.training import Training, seed_keys
@@ -21,6 +20,7 @@ from lpo.runs import (
     environment,
     interruptible,
     prepare_report,
+    source_of,
     tracking,
 )
 from lpo.runs.stages import Stages
@@ -29,10 +29,9 @@ from lpo.runs.stages import Stages
 def job(cfg: L2oConfig, folder: RunFolder) -> Mapping[str, Any]:
     """Train on solved problems and compare with what needs no training, or carry out an experiment
     instead."""
-    if cfg.family.name is FamilyKind.digits:
-        # beside plotly, which another thread loads next: each would wait for what the other imports
-        import_module("sklearn.datasets")
     prepare_report()
+    if cfg.family.path is not None:
+        folder.record(data=[source_of(cfg.family.path)])
     name = cfg.analysis.name
     if name is not None:
         find = partial(analysis_named(name), cfg, folder)

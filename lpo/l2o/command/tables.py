@@ -4,7 +4,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from lpo.l2o.command.competing import Entry
 from lpo.l2o.command.config import L2oConfig
@@ -12,6 +11,7 @@ from lpo.l2o.command.world import World
 from lpo.l2o.contest import Drawn
 from lpo.l2o.diversity import diversity
 from lpo.l2o.measures import evaluations_to, gap_at, gaps, or_worst
+from lpo.provision.intervals import Interval, seed_interval
 
 
 def power(number: float) -> str:
@@ -155,9 +155,7 @@ def _denominator(world: World) -> np.ndarray:
     return np.maximum(np.abs(np.asarray(world.least)), world.scale)
 
 
-def _interval(gap: np.ndarray) -> tuple[float, float]:
+def _interval(gap: np.ndarray) -> Interval:
     """95 % t-interval of the mean of gaps or objectives [seeds, B]: over seeds, over problems for
     one seed."""
-    values = gap.mean(1) if len(gap) > 1 else gap[0]
-    half = stats.t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values))
-    return float(values.mean() - half), float(values.mean() + half)
+    return seed_interval(gap.mean(1) if len(gap) > 1 else gap[0])

@@ -8,7 +8,6 @@ from enum import StrEnum
 from typing import NamedTuple
 
 import jax
-import jax.numpy as jnp
 
 from lpo.errors import InputError
 from lpo.l2o.denoisers.mlp import mlp
@@ -17,6 +16,7 @@ from lpo.l2o.guidance import Guidance
 from lpo.l2o.learned import regression as regressions
 from lpo.l2o.learned.nearest import nearest
 from lpo.l2o.learned.predictor import Predictor
+from lpo.l2o.measures import or_worst
 from lpo.l2o.noise import Noise, normaliser_of
 from lpo.l2o.sampling import Model, Sampler, calls_of, samples
 from lpo.l2o.training import Objective, make_training
@@ -165,6 +165,6 @@ def _sampling(
             return inside(drawn.x.mean(0)), calls
         x = inside(drawn.x)
         value = jax.vmap(lambda each: family.objective(each, problem))(x)
-        return x[jnp.where(jnp.isnan(value), jnp.inf, value).argmin()], calls
+        return x[or_worst(value).argmin()], calls
 
     return point

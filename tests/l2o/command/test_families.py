@@ -149,7 +149,7 @@ def test_the_least_that_anybody_found_stands_for_an_unknown_minimum(l2o):
         ("family=digits family.dimension=3", "family.dimension: given with family.name=digits"),
         ("family=provisioning family.rows=3", "family.rows: given with family.name=provisioning"),
         ("family=digits family.path=no.npz", "family.path: no.npz given; allowed: a file"),
-        ("family=digits family.rows=2000", "`rows` must be at most the 1438 pictures"),
+        ("family=digits family.rows=2000", "family.rows: 2000 given; allowed: from 1 to the 1438"),
         ("family=allocation family.size=[2,2]", "family.size: [2, 2] given; allowed: three"),
         ("family=provisioning family.price_spread=0", "family.price_spread: 0.0 given; allowed"),
         ("baselines=[pdhg]", "baselines: ['pdhg'] given; allowed: a list, each once, of gd"),

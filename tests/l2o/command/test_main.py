@@ -8,6 +8,11 @@ import pandas as pd
 import pytest
 from omegaconf import OmegaConf
 
+from lpo.l2o.command.building import family_of
+from lpo.l2o.command.checks import validate
+from lpo.l2o.command.config import FamilyConfig, FamilyKind, L2oConfig
+from lpo.l2o.command.world import make_world
+
 SMALL = [
     "family.rows=6",
     "family.columns=8",
@@ -116,3 +121,13 @@ def test_bad_input_is_one_line(l2o, given, line):
     code, folder, out, err = l2o(*given.split())
     assert (code, out) == (2, "") and err.count("\n") == 1 and line in err, err
     assert not (folder / "summary.json").exists()
+
+
+def test_problems_for_training_rates_and_tests_are_others():
+    cfg = L2oConfig(family=FamilyConfig(FamilyKind.lasso, rows=4, columns=5, fixed=True))
+    cfg.training.problems, cfg.tests, cfg.validation, cfg.samples.count = 40, 30, 20, 1
+    validate(cfg)
+    world = make_world(cfg, family_of(cfg))
+    parts = [world.training.problems.b, world.problems.b, world.validation.b]
+    every = np.concatenate(parts)
+    assert len(np.unique(every, axis=0)) == len(every) == 90

@@ -7,7 +7,7 @@ from lpo.l2o.family import Labels, Problem
 from lpo.l2o.linear import LinearFamily, labels
 from lpo.runs import progress
 
-_AT_ONCE = 500  # each part compiles its numbers anew
+_AT_ONCE = 500  # problems between two steps of the bar
 
 
 def labelled(linear: LinearFamily, problems: Problem) -> Labels:
