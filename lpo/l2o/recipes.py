@@ -1,4 +1,4 @@
-"""What trains and samples well on each family, found on validation problems. docs/l2o.md."""
+"""What trains and samples well on each family, by few trials. docs/l2o.md, "What came out"."""
 
 from typing import NamedTuple
 

@@ -12,6 +12,7 @@ from lpo.l2o import training as module
 from lpo.l2o.classical.proximal import fista
 from lpo.l2o.contest import draw, follow, polish, trace_of
 from lpo.l2o.denoisers.coordinate import coordinate
+from lpo.l2o.denoisers.denoiser import Denoiser
 from lpo.l2o.denoisers.mlp import mlp
 from lpo.l2o.denoisers.unrolled import unrolled
 from lpo.l2o.families.landscapes import rastrigin
@@ -19,7 +20,7 @@ from lpo.l2o.families.lasso import lasso
 from lpo.l2o.family import Family, Labels, sample_problems
 from lpo.l2o.guidance import Guidance, probe
 from lpo.l2o.measures import evaluations_to, gaps
-from lpo.l2o.noise import Noise, Normaliser, normaliser_of, skip
+from lpo.l2o.noise import Noise, Normaliser, levels, normaliser_of, skip
 from lpo.l2o.sampling import Model, Sampler
 from lpo.l2o.training import Objective, Trainer, make_training, solved
 from tests.l2o.worlds import program_of
@@ -158,3 +159,32 @@ def test_the_loss_of_a_guess_is_the_stated_one():
         how = Objective(alpha=alpha, scale=0.2)
         found = module._fit(family, how, normaliser, example, guess, jnp.float32(sigma))
         assert float(found) == pytest.approx(wanted, rel=1e-5)
+
+
+def test_a_chain_passes_no_gradient_from_step_to_step():
+    """Of a guess p z: the slope is the sum of the steps' own, each with its z held."""
+    family, noise, steps, p = rastrigin(2), Noise(0.1, 2.0, 3.0), 3, 0.6
+    denoiser = Denoiser("line", lambda key: jnp.float32(p), lambda *given: given[2], 0, False)
+    example = module._Example(None, jnp.array([0.3, -0.4]), jnp.zeros(()))
+    normaliser, key = Normaliser(jnp.zeros(2), jnp.ones(2)), jax.random.key(5)
+
+    def loss(p: jax.Array) -> jax.Array:
+        return module._rolled_out(
+            family,
+            denoiser,
+            noise,
+            steps,
+            lambda z, *rest: p * z,
+            normaliser,
+            example,
+            key,
+            lambda guess, sigma: ((guess - example.z) ** 2).sum(),
+        )
+
+    of_start, _, of_steps = jax.random.split(key, 3)
+    ladder, z, slope = levels(noise, steps), 2.0 * jax.random.normal(of_start, (2,)), 0.0
+    for i in range(steps):
+        slope += float((2.0 * (p * z - example.z) * z).sum()) / steps
+        eps = jax.random.normal(jax.random.fold_in(of_steps, i), (2,))
+        z = p * z + ladder[i + 1] * eps
+    assert float(jax.grad(loss)(jnp.float32(p))) == pytest.approx(slope, rel=1e-5)
