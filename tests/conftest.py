@@ -119,7 +119,7 @@ def train():
     """Start `python -m lpo.train` with overrides."""
 
     def start(*overrides: str, folder: Path, wait: bool = True, devices: int = 1):
-        environment = {"XLA_FLAGS": os.environ["XLA_FLAGS"]}
+        environment = dict(os.environ)
         if devices > 1:
             environment["XLA_FLAGS"] += f" --xla_force_host_platform_device_count={devices}"
         process = subprocess.Popen(
@@ -127,7 +127,7 @@ def train():
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            env=os.environ | environment,
+            env=environment,
         )
         if not wait:
             return process

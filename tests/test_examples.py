@@ -7,8 +7,6 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
-from tests.quick import FLAGS
-
 ROOT = Path(__file__).parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
@@ -28,7 +26,6 @@ def test_library_example_of_the_readme_runs(capsys):
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_notebook_runs_at_a_small_size(path, monkeypatch):
     monkeypatch.setenv("LPO_NOTEBOOK", "small")
-    monkeypatch.setenv("XLA_FLAGS", FLAGS)
     notebook = nbformat.read(path, as_version=4)
     client = NotebookClient(notebook, timeout=300, resources={"metadata": {"path": path.parent}})
     client.execute()

@@ -17,13 +17,7 @@ from lpo.optim.matrix_program import (
     without_rows,
 )
 from lpo.optim.outcome import Interrupted
-
-try:
-    import gurobipy  # noqa: F401
-
-    BACKENDS = ["gurobi", "highs"]
-except ImportError:
-    BACKENDS = ["highs"]
+from tests.solvers import BACKENDS
 
 solvers = pytest.mark.parametrize("solver", BACKENDS)
 

@@ -14,13 +14,7 @@ from lpo.optim import highs, matrix_milp
 from lpo.optim.conflict import BOUNDS
 from lpo.optim.milp import MilpStatus, solve_milp
 from lpo.optim.outcome import LicenceRefused
-
-try:
-    import gurobipy  # noqa: F401
-
-    BACKENDS = ["gurobi", "highs"]
-except ImportError:
-    BACKENDS = ["highs"]
+from tests.solvers import BACKENDS
 
 solvers = pytest.mark.parametrize("solver", BACKENDS)
 needs_gurobi = pytest.mark.skipif("gurobi" not in BACKENDS, reason="gurobipy is not installed")

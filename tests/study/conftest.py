@@ -12,7 +12,6 @@ from omegaconf import OmegaConf
 from lpo.runs import command as shell
 from lpo.study.__main__ import job
 from lpo.study.config import StudyConfig, validate
-from tests.quick import FLAGS
 
 TINY = {
     "tracking": {"mode": "disabled"},
@@ -73,7 +72,6 @@ def study(tmp_path, monkeypatch, capsys):
     text = yaml.safe_dump({"defaults": ["study_schema", "_self_"]} | TINY, sort_keys=False)
     (conf / "study.yaml").write_text(text)
     monkeypatch.setattr(shell, "find_conf", lambda: conf)
-    monkeypatch.setenv("XLA_FLAGS", FLAGS)  # of the processes that train cells
 
     def start(*overrides: str, name: str = "run", cells: Path = tmp_path / "cells") -> Run:
         folder = tmp_path / name

@@ -85,17 +85,16 @@ def validate(cfg: L2oConfig) -> None:
     refuse_without_effect(cfg, NEEDS, given_keys())
 
 
-def _stateless(cfg: L2oConfig) -> bool:
-    """Whether no network is trained along chains, by the trainer or by an experiment."""
-    own = cfg.training.trainer is TrainerKind.stateless
-    return own and cfg.analysis.name is not AnalysisKind.trainer
+def _along_chains(cfg: L2oConfig) -> bool:
+    """Whether a network is trained along chains, by the trainer or by an experiment."""
+    return cfg.training.trainer is TrainerKind.rollout or cfg.analysis.name is AnalysisKind.trainer
 
 
 NEEDS = {
     "training.rollout_steps": (
         Needs[L2oConfig](
             ("training.trainer", "experiment"),
-            lambda cfg: not _stateless(cfg),
+            _along_chains,
             "training.trainer=rollout",
         ),
     )

@@ -100,20 +100,17 @@ def drawn_of(
     """Return `count` samples of each test problem, of each seed of params."""
     key = jax.random.fold_in(jax.random.key(cfg.seed), _DRAWS)
     sampler, noise = Sampler(cfg.samples.sampler.name), noise_of(cfg)
-    seeds = jax.tree.leaves(params)[0].shape[0]
-    models = [
-        Model(
-            denoiser,
-            jax.tree.map(lambda leaf, i=i: leaf[i], params),
-            world.training.normaliser,
-            noise,
-        )
-        for i in range(seeds)
-    ]
+    models = [Model(denoiser, own, world.training.normaliser, noise) for own in each_seed(params)]
     return [
         draw(family, model, world.problems, key, count, steps=levels, sampler=sampler)
         for model in models
     ]
+
+
+def each_seed(params: Any) -> list[Any]:
+    """Return the parameters of each network, of params with a leading axis of seeds."""
+    seeds = jax.tree.leaves(params)[0].shape[0]
+    return [jax.tree.map(lambda leaf, i=i: leaf[i], params) for i in range(seeds)]
 
 
 def sampled(

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 
 from lpo.l2o.classical.method import Method
 from lpo.l2o.command.building import polish_of
-from lpo.l2o.command.competing import Entry, timed
+from lpo.l2o.command.competing import Entry, each_seed, timed
 from lpo.l2o.command.config import L2oConfig
 from lpo.l2o.command.world import World
 from lpo.l2o.contest import Trace, draw, follow, onward, trace_of
@@ -65,7 +65,7 @@ def _regression(
         family, steps=given.steps, objective=objective, batch=given.batch
     )
     params = train(name, training, data, given.steps).ema
-    predictors = [regression.regression(family, own, data) for own in _each(params, cfg.seeds)]
+    predictors = [regression.regression(family, own, data) for own in each_seed(params)]
     return _predicted(name, cfg, family, world, predictors)
 
 
@@ -123,7 +123,7 @@ def _unrolled(name: str, cfg: L2oConfig, family: Family, world: World, train: Tr
     )
     params = train(name, training, world.training, given.steps).ema
     normaliser, key = world.training.normaliser, jax.random.key(cfg.seed)
-    models = [Model(denoiser, own, normaliser, _BLIND) for own in _each(params, cfg.seeds)]
+    models = [Model(denoiser, own, normaliser, _BLIND) for own in each_seed(params)]
     traces, seconds = timed(
         lambda: [trace_of(draw(family, model, world.problems, key, 1, steps=1)) for model in models]
     )
@@ -137,7 +137,7 @@ def _layers(name: str, cfg: L2oConfig, family: Family, world: World, train: Trai
     training = layers.make_training(family, own, steps=given.steps, batch=given.batch, rate=rate)
     data = Solved(world.training.problems, world.known)
     params = train(name, training, data, given.steps).params
-    methods = [layers.method_of(family, own, each) for each in _each(params, cfg.seeds)]
+    methods = [layers.method_of(family, own, each) for each in each_seed(params)]
     found = _followed(name, family, world, methods, jnp.zeros_like(world.starts), own.count)
     return _alone_and_polished(name, found.kind, cfg, family, world, found.traces, found.seconds)
 
@@ -147,7 +147,7 @@ def _rule(name: str, cfg: L2oConfig, family: Family, world: World, train: Train)
     training = unrolls.make_training(family, own, steps=_RULE_STEPS)
     data = Solved(world.training.problems, world.known)
     params = train(name, training, data, _RULE_STEPS).params
-    methods = [method_of(family, own, each) for each in _each(params, cfg.seeds)]
+    methods = [method_of(family, own, each) for each in each_seed(params)]
     assert cfg.work is not None
     return [_followed(f"{name}_prior", family, world, methods, world.starts, max(cfg.work))]
 
@@ -158,7 +158,3 @@ def _followed(
     runs = [partial(follow, family, method, world.problems, starts, steps) for method in methods]
     traces, seconds = timed(lambda: [run() for run in runs])
     return Entry(name, "learned", traces, seconds)
-
-
-def _each(params: Any, seeds: int) -> list[Any]:
-    return [jax.tree.map(lambda leaf, i=i: leaf[i], params) for i in range(seeds)]

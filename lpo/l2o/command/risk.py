@@ -49,19 +49,20 @@ def risk_table(
     levels: int = max(cfg.samples.levels)
     own = drawn_of(cfg, family, on_known, denoiser, params, levels, cfg.samples.count)
     normaliser, most = world.training.normaliser, noise_of(cfg).most
+    typical = _typical(family, world)
     spread, kl = np.mean([_spread_and_kl(normaliser, most, one) for one in own], 0)
     weight = weight_of(kl, count, DELTA)
-    trace = float(np.mean([_hessian_trace(family, on_known, one) for one in own]))
+    trace = float(np.mean([_hessian_trace(family, on_known, one) for one in own])) / typical
     least = reported(family, world.training.value[:count])
     if family.least is Least.ZERO:
         least = jnp.zeros_like(least)
     # what the sampler was never fitted to: one law, whose divergence from itself is none
     test: dict[str, Any] = {"problems": "test", "count": len(world.least), "kl": 0.0}
-    test["risk"] = _risk(family, world, drawn, world.least)
+    test["risk"] = _risk(family, drawn, world.least, typical)
     fitted: dict[str, Any] = {
         "problems": "training",
         "count": count,
-        "risk": _risk(family, world, own, least),
+        "risk": _risk(family, own, least, typical),
         "kl": kl,
         "spread": spread,
         # a best sample may lie where the objective bends down
@@ -76,10 +77,16 @@ def risk_table(
     return pd.DataFrame(rows)
 
 
-def _risk(family: Family, world: World, drawn: list[Drawn], least: jax.Array) -> float:
-    """Mean loss of one sample a problem: its excess over the mean at the prior, at most 1."""
+def _typical(family: Family, world: World) -> float:
+    """Mean value at the prior, of validation problems: the loss is fixed before tests are seen."""
+    values = jax.vmap(family.objective)(world.validation_starts, world.validation)
+    return float(jnp.abs(reported(family, values)).mean())
+
+
+def _risk(family: Family, drawn: list[Drawn], least: jax.Array, typical: float) -> float:
+    """Mean loss of one sample a problem: its excess over `typical`, at most 1."""
     values = np.stack([np.asarray(reported(family, one.each.value[:, 0])) for one in drawn])
-    excess = (values - np.asarray(least)) / (1e3 * world.scale)
+    excess = (values - np.asarray(least)) / typical
     return float(np.clip(np.nan_to_num(excess, nan=1.0), 0.0, 1.0).mean())
 
 
@@ -93,13 +100,13 @@ def _spread_and_kl(normaliser: Normaliser, most: float, drawn: Drawn) -> tuple[f
 
 
 def _hessian_trace(family: Family, world: World, drawn: Drawn) -> float:
-    """tr H of the loss in normal coordinates at the best samples, mean over some problems, by
+    """tr H of the value in normal coordinates at the best samples, mean over some problems, by
     Hutchinson's estimate E v'Hv with random signs v."""
     normaliser = world.training.normaliser
     at = to_normal(normaliser, drawn.best.x[:_LOOKED_AT])
     some = jax.tree.map(lambda leaf: leaf[:_LOOKED_AT], world.problems)
     traces = np.asarray(_traces(family, normaliser, some, at, jax.random.key(0)))
-    return float(traces.mean()) / (1e3 * world.scale)
+    return float(traces.mean())
 
 
 @partial(jax.jit, static_argnums=0)

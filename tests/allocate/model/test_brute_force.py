@@ -14,13 +14,9 @@ from lpo.allocate.instance import Instance, InstanceData, check_instance
 from lpo.allocate.model.exact import solve_allocation
 from lpo.allocate.options import make_options
 from lpo.allocate.uncertainty import Box, Uncertainty, budget
+from tests.solvers import BACKENDS
 
-try:
-    import gurobipy  # noqa: F401
-
-    SOLVER = "gurobi"
-except ImportError:
-    SOLVER = "highs"
+SOLVER = BACKENDS[0]
 
 
 def random_instance(seed, options):

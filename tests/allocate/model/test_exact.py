@@ -17,13 +17,8 @@ from lpo.allocate.options import Options, make_options
 from lpo.allocate.uncertainty import Box, Budget, Ellipsoid, Uncertainty, budget, worst_case
 from lpo.allocate.validate.audit import audit
 from lpo.allocate.validate.cost import cost, objective
+from tests.solvers import BACKENDS
 
-try:
-    import gurobipy  # noqa: F401
-
-    BACKENDS = ["gurobi", "highs"]
-except ImportError:
-    BACKENDS = ["highs"]
 QUICK = {"solver": BACKENDS[0], "gap": 1e-6, "threads": 1}
 
 

@@ -23,14 +23,9 @@ from lpo.allocate.sweep.workers import WorkerDied, some_workers
 from lpo.allocate.uncertainty import budget
 from lpo.allocate.validate.audit import audit
 from lpo.errors import InputError
+from tests.solvers import BACKENDS
 
 REFERENCE = make_options(profile="reference")
-try:
-    import gurobipy  # noqa: F401
-
-    BACKENDS = ["gurobi", "highs"]
-except ImportError:
-    BACKENDS = ["highs"]
 
 
 @pytest.fixture(scope="module")

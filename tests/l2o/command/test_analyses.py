@@ -8,7 +8,6 @@ import jax
 import numpy as np
 import pandas as pd
 import pytest
-from jax.core import Tracer
 from scipy.optimize import linprog
 
 from lpo.allocate import Allocation, Options, audit, budget, generate
@@ -23,7 +22,6 @@ from lpo.l2o.family import sample_problems
 from lpo.l2o.linear import family_of
 from lpo.l2o.warm.drift import drifting
 from lpo.l2o.warm.rolling import Solve
-from tests.quick import jit
 
 OF = "analysis.values"
 STARTS = {"none", "previous", "planner", "nearest", "regression", "diffusion"}
@@ -31,23 +29,6 @@ STARTS = {"none", "previous", "planner", "nearest", "regression", "diffusion"}
 
 def table(folder, name: str) -> Any:
     return pd.read_csv(folder / "tables" / f"{name}.csv")
-
-
-@pytest.fixture(autouse=True)
-def quick(monkeypatch):
-    """Programs compiled quickly, those inside of others as they are."""
-
-    def quickly(function: Any, **options: Any) -> Any:
-        own = jit(function, **options)
-
-        def run(*args: Any) -> Any:
-            inside = any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves(args))
-            return function(*args) if inside else own(*args)
-
-        run.lower = own.lower  # pyright: ignore[reportFunctionMemberAccess]
-        return run
-
-    monkeypatch.setattr(jax, "jit", quickly)
 
 
 def given(**values: Any) -> list[str]:

@@ -11,13 +11,7 @@ from lpo.allocate import Options, audit, budget, generate, solve_allocation
 from lpo.errors import InputError
 from lpo.l2o.families.allocation import Multipliers, at, multipliers
 from lpo.l2o.warm import Kind, Settings, allocation_start
-
-try:
-    import gurobipy  # noqa: F401
-
-    BACKENDS = ["gurobi", "highs"]
-except ImportError:
-    BACKENDS = ["highs"]
+from tests.solvers import BACKENDS
 
 BASE = generate("robust", 1, size=(3, 3, 4))
 OPTIONS, SETS = Options(horizon_consistent=True), budget(np.inf, np.inf)
@@ -28,7 +22,7 @@ GAP = 1e-3
 
 
 @pytest.fixture(scope="module")
-def start(quick):
+def start():
     return allocation_start(BASE, OPTIONS, SETS, relaxations=8, problems=40, settings=SMALL)
 
 

@@ -12,13 +12,7 @@ from lpo.errors import InputError
 from lpo.l2o.warm import Settings, fleet_start
 from lpo.l2o.warm import fleet as module
 from lpo.l2o.warm.fleet_repair import covering_fleet, whole_fleet
-
-try:
-    import gurobipy  # noqa: F401
-
-    BACKENDS = ["gurobi", "highs"]
-except ImportError:
-    BACKENDS = ["highs"]
+from tests.solvers import BACKENDS
 
 H, K, GAP = 3, 3, 1e-3
 FLEET = provision.make_fleet([10.0, 7.0, 25.0], [1.0, 0.8, 2.2], [0.01, 0.0, 0.02], 0.5, 2.0)
@@ -41,7 +35,7 @@ RUNNING = FLEET._replace(initial=np.array([0.0, 0.0, 5.0]))
 
 
 @pytest.fixture(scope="module")
-def starts(quick):
+def starts():
     return {
         kind: fleet_start(TASK, DEMAND, predictor=kind, problems=120, settings=SMALL)
         for kind in KINDS

@@ -154,7 +154,10 @@ def test_a_bad_start_costs_nothing_at_equal_nodes(monkeypatch):
 def test_solves_that_are_known_are_not_done_again():
     done = []
     starters = {"none": nowhere, "previous": previous_plan(POOL)}
-    keep = lambda solve, plan: done.append((solve, plan))  # noqa: E731
+
+    def keep(solve: Solve, plan: Allocation) -> None:
+        done.append((solve, plan))
+
     roll(INSTANCE, HOURS, starters, OPTIONS, SETS, gap=1e-4, done=keep)
     # none of the starters is always the first to find the machine idle
     assert [s.starter for s, _ in done] == ["none", "previous", "previous", "none"]

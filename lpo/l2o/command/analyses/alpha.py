@@ -1,6 +1,6 @@
 """What the objective in the loss is worth: `+experiment=l2o_alpha`. docs/l2o.md, "Ablations"."""
 
-from lpo.l2o.command.analyses.refusing import BASELINES, refuse
+from lpo.l2o.command.analyses.refusing import OF_OTHER_METHODS, refuse
 from lpo.l2o.command.analyses.variant_findings import findings
 from lpo.l2o.command.analyses.variants import Variant, changed, measure, train
 from lpo.l2o.command.building import denoiser_of, family_of
@@ -18,7 +18,8 @@ def find(cfg: L2oConfig, folder: RunFolder) -> Findings:
     Raises InputError on values that mean nothing and settings without effect, TrainingFailed where
     a number is not finite.
     """
-    refuse(cfg, {**BASELINES, "work": "other experiments", "training.alpha": "analysis.values"})
+    own = {"work": "other experiments", "training.alpha": "analysis.values"}
+    refuse(cfg, OF_OTHER_METHODS | own)
     weights = numbers_or(cfg, {"alpha": NOT_NEGATIVE}, alpha=ALPHA)["alpha"]
     family = family_of(cfg)
     world, denoiser = make_world(cfg, family), denoiser_of(cfg, family)

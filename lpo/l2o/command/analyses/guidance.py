@@ -5,7 +5,7 @@ from typing import Any
 import jax
 
 from lpo.errors import InputError
-from lpo.l2o.command.analyses.refusing import BASELINES, refuse
+from lpo.l2o.command.analyses.refusing import OF_OTHER_METHODS, refuse
 from lpo.l2o.command.analyses.variant_findings import findings
 from lpo.l2o.command.analyses.variants import Variant, changed, measure, train
 from lpo.l2o.command.building import denoiser_of, family_of
@@ -38,7 +38,7 @@ def find(cfg: L2oConfig, folder: RunFolder) -> Findings:
     refuse(
         cfg,
         {
-            **BASELINES,
+            **OF_OTHER_METHODS,
             "work": "other experiments",
             **{f"guidance.{part}": "other experiments (here each is off once)" for part in PARTS},
         },

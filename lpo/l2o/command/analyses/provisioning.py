@@ -13,7 +13,7 @@ import pandas as pd
 from lpo.l2o.classical.method import path
 from lpo.l2o.classical.pdhg import pdhg, solve
 from lpo.l2o.command.analyses.labelling import labelled
-from lpo.l2o.command.analyses.settings import refuse_settings
+from lpo.l2o.command.analyses.refusing import refuse_comparison
 from lpo.l2o.command.config import L2oConfig
 from lpo.l2o.families.provisioning import provisioning
 from lpo.l2o.family import Problem, sample_problems
@@ -81,7 +81,7 @@ def find(cfg: L2oConfig, folder: RunFolder) -> Findings:
     Raises InputError on settings of the comparison on a family, and on `analysis.values` that mean
     nothing.
     """
-    refuse_settings(cfg)
+    refuse_comparison(cfg)
     usual = {name: [number] for name, number in _USUAL.items()}
     given = only(numbers_or(cfg, dict.fromkeys(_USUAL, WHOLE), **usual))
     count = {name: int(number) for name, number in given.items()}

@@ -9,6 +9,7 @@ import pandas as pd
 
 from lpo.allocate import Allocation
 from lpo.errors import InputError
+from lpo.l2o.command.analyses.refusing import refuse_comparison
 from lpo.l2o.command.analyses.rolling_record import SOLVES, append, read
 from lpo.l2o.command.analyses.rolling_starts import horizon
 from lpo.l2o.command.analyses.rolling_tables import (
@@ -17,7 +18,6 @@ from lpo.l2o.command.analyses.rolling_tables import (
     solve_table,
     start_table,
 )
-from lpo.l2o.command.analyses.settings import refuse_settings
 from lpo.l2o.command.config import L2oConfig
 from lpo.l2o.warm.rolling import Solve, roll
 from lpo.runs import Findings, Picture, ResultTable, RunFolder, progress
@@ -50,7 +50,7 @@ def find(cfg: L2oConfig, folder: RunFolder) -> Findings:
     Raises InputError on settings of the comparison on a family, on `analysis.values` that mean
     nothing, and where a search ends without a plan.
     """
-    refuse_settings(cfg)
+    refuse_comparison(cfg)
     size, given = _numbers(cfg)
     clock = perf_counter()
     over = horizon(cfg.seed, size, given)

@@ -4,7 +4,7 @@ from typing import Any
 
 import pandas as pd
 
-from lpo.l2o.command.analyses.refusing import BASELINES, refuse
+from lpo.l2o.command.analyses.refusing import OF_OTHER_METHODS, refuse
 from lpo.l2o.command.analyses.variant_findings import interval_words, measure_of, which_wins
 from lpo.l2o.command.analyses.variants import Variant, changed, record, train
 from lpo.l2o.command.building import denoiser_of, family_of
@@ -23,7 +23,7 @@ from lpo.runs.pictures import line_picture
 LEVELS = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0)
 COUNTS = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0)
 _UNUSED = {
-    **BASELINES,
+    **OF_OTHER_METHODS,
     "samples": "other experiments (here analysis.values.levels, analysis.values.counts)",
     **dict.fromkeys(("polish", "target"), "other experiments (here samples alone)"),
 }

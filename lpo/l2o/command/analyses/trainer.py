@@ -1,6 +1,6 @@
 """Levels of their own against a chain, in training: `+experiment=l2o_trainer`. docs/l2o.md."""
 
-from lpo.l2o.command.analyses.refusing import BASELINES, refuse
+from lpo.l2o.command.analyses.refusing import OF_OTHER_METHODS, refuse
 from lpo.l2o.command.analyses.variant_findings import findings
 from lpo.l2o.command.analyses.variants import Variant, changed, measure, train
 from lpo.l2o.command.building import denoiser_of, family_of
@@ -22,7 +22,7 @@ def find(cfg: L2oConfig, folder: RunFolder) -> Findings:
     """
     numbers_or(cfg)  # no name has a meaning
     both = "other experiments (here both trainers)"
-    refuse(cfg, {**BASELINES, "work": "other experiments", "training.trainer": both})
+    refuse(cfg, {**OF_OTHER_METHODS, "work": "other experiments", "training.trainer": both})
     family, levels, chain = family_of(cfg), cfg.samples.levels, cfg.training.rollout_steps
     steps = cfg.training.steps
     assert levels is not None and steps is not None

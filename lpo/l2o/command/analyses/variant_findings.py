@@ -17,7 +17,7 @@ _SHOWN = ("gap_mean", "value_mean", "success", "evaluations_to_target")
 """Ends of the names of columns that are metrics."""
 _SAME = (
     "Variants share all other settings, by default those of the family's recipe, which were found "
-    "with the default variant; nothing is chosen on test problems."
+    "with the default variant; nothing is chosen by this table."
 )
 
 
